@@ -1,0 +1,1 @@
+//! Runs session pipelines on a live or a virtual clock.

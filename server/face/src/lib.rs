@@ -1,0 +1,1 @@
+//! Face controls to pictures: presenters and idle life.

@@ -1,0 +1,1 @@
+//! Sound or phoneme timings to face controls.

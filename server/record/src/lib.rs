@@ -1,0 +1,1 @@
+//! Packets to MP4, safe against crashes.

@@ -1,0 +1,1 @@
+//! The conductor: turn machine, timeline, events and receipts, without I/O.

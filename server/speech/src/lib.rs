@@ -1,0 +1,1 @@
+//! Text to sound: cutter, normaliser, phonemes, voices.

@@ -1,0 +1,2 @@
+//! The Visavis server.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The manifest of model weights: origin, licence, hash; fetching and verifying them.
