@@ -1,1 +1,56 @@
-//! The manifest of model weights: origin, licence, hash; fetching and verifying them.
+//! Model weights: where they come from, under which licence, and whether the
+//! files on disk are the ones the manifest names.
+//!
+//! - [`runtime`] finds and loads the ONNX Runtime library, once per process.
+
+#![forbid(unsafe_code)]
+
+pub mod runtime;
+
+/// Environment variable that names the folder of models.
+pub const DIRECTORY_VARIABLE: &str = "VISAVIS_MODELS";
+
+use std::path::{Path, PathBuf};
+
+/// The folder of models: `VISAVIS_MODELS`, else `./models`, else `models` next
+/// to the executable (an installed server), else `./models` again, so that an
+/// error names the place where a newcomer would expect it.
+#[must_use]
+pub fn directory() -> PathBuf {
+    let beside_executable = std::env::current_exe()
+        .ok()
+        .and_then(|exe| exe.parent().map(|folder| folder.join("models")));
+    choose_directory(
+        std::env::var_os(DIRECTORY_VARIABLE).map(PathBuf::from),
+        Path::new("models"),
+        beside_executable.as_deref(),
+    )
+}
+
+fn choose_directory(named: Option<PathBuf>, here: &Path, beside: Option<&Path>) -> PathBuf {
+    if let Some(named) = named.filter(|path| !path.as_os_str().is_empty()) {
+        return named;
+    }
+    match beside {
+        Some(beside) if !here.is_dir() && beside.is_dir() => beside.to_path_buf(),
+        _ => here.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_folder_wins_then_here_then_beside_the_executable() {
+        let present = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let absent = present.join("absent");
+        let chosen = |named: Option<&str>, here: &Path, beside| {
+            choose_directory(named.map(PathBuf::from), here, Some(beside))
+        };
+        assert_eq!(chosen(Some("m"), present, present), Path::new("m"));
+        assert_eq!(chosen(Some(""), present, &absent), present);
+        assert_eq!(chosen(None, &absent, present), present);
+        assert_eq!(chosen(None, &absent, &absent.join("x")), absent);
+    }
+}
