@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod annexb;
 pub mod face;
 pub mod packet;
 pub mod picture;

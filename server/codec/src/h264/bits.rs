@@ -1,55 +1,5 @@
-//! Bits of H.264 headers: Exp-Golomb codes (ITU-T H.264 §9.1), emulation
-//! prevention (§7.4.1.1) and Annex B byte streams.
-
-use std::ops::Range;
-
-/// Reads a payload whose emulation prevention bytes were taken out.
-pub struct Reader<'a> {
-    data: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    pub const fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0 }
-    }
-
-    /// Position in bits.
-    pub const fn position(&self) -> usize {
-        self.at
-    }
-
-    pub fn bits(&mut self, count: usize) -> Option<u32> {
-        debug_assert!(count <= 32);
-        (0..count).try_fold(0, |value, _| {
-            let byte = *self.data.get(self.at / 8)?;
-            let bit = byte >> (7 - self.at % 8) & 1;
-            self.at += 1;
-            Some(value << 1 | u32::from(bit))
-        })
-    }
-
-    pub fn flag(&mut self) -> Option<bool> {
-        self.bits(1).map(|bit| bit == 1)
-    }
-
-    /// ue(v), values below 2^31.
-    pub fn ue(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while !self.flag()? {
-            zeros += 1;
-            if zeros > 30 {
-                return None;
-            }
-        }
-        Some((1 << zeros) - 1 + self.bits(zeros)?)
-    }
-
-    /// se(v): only its length matters here.
-    pub fn skip_se(&mut self) -> Option<()> {
-        self.ue().map(|_| ())
-    }
-}
+//! Writing the bits of H.264 headers: Exp-Golomb codes (ITU-T H.264 §9.1) and
+//! emulation prevention (§7.4.1.1).
 
 /// Writes a payload without emulation prevention bytes.
 #[derive(Default)]
@@ -95,21 +45,6 @@ pub fn patch(data: &mut [u8], at: usize, value: u32, count: usize) {
     }
 }
 
-/// Takes the emulation prevention bytes out of a NAL unit.
-pub fn unescape(unit: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(unit.len());
-    let mut zeros = 0;
-    for &byte in unit {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
-}
-
 /// Appends a NAL unit behind a four-byte start code, with emulation prevention
 /// bytes put in.
 pub fn append_escaped(unit: &[u8], out: &mut Vec<u8>) {
@@ -126,42 +61,10 @@ pub fn append_escaped(unit: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Where the NAL units of an Annex B byte stream lie, without start codes and
-/// trailing zeros.
-pub fn units(stream: &[u8]) -> Vec<Range<usize>> {
-    let mut starts = Vec::new();
-    let mut i = 0;
-    while i + 3 <= stream.len() {
-        if stream[i + 2] > 1 {
-            // Neither of the next two positions can begin a start code.
-            i += 3;
-        } else if stream[i..i + 3] == [0, 0, 1] {
-            starts.push(i + 3);
-            i += 3;
-        } else {
-            i += 1;
-        }
-    }
-    let ends = starts
-        .iter()
-        .skip(1)
-        .map(|start| start - 3)
-        .chain(std::iter::once(stream.len()));
-    starts
-        .iter()
-        .zip(ends)
-        .map(|(&start, mut end)| {
-            while end > start && stream[end - 1] == 0 {
-                end -= 1;
-            }
-            start..end
-        })
-        .filter(|range| !range.is_empty())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use media::annexb::{Reader, unescape, units};
+
     use super::*;
 
     #[test]
@@ -179,8 +82,6 @@ mod tests {
         }
         assert_eq!(reader.bits(10), Some(0x2a5));
         assert_eq!(reader.flag(), Some(true), "the stop bit");
-        assert_eq!(Reader::new(&[0; 5]).ue(), None, "a code that never ends");
-        assert_eq!(Reader::new(&[]).ue(), None);
     }
 
     #[test]
@@ -196,16 +97,6 @@ mod tests {
             assert_eq!(found, vec![4..stream.len()]);
             assert_eq!(unescape(&stream[4..]), unit);
         }
-    }
-
-    #[test]
-    fn units_are_found_behind_both_start_codes() {
-        let stream = [
-            0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x68, 8, 0, 0, 0, 1, 0x65, 7, 0, 0, 6,
-        ];
-        assert_eq!(units(&stream), vec![4..6, 9..11, 15..20]);
-        assert!(units(&[0, 0]).is_empty());
-        assert!(units(&[0, 0, 1]).is_empty());
     }
 
     #[test]

@@ -17,13 +17,10 @@
 //! (`pic_order_cnt_type` 2) and CAVLC: what the encoder here always writes.
 //! [`Numbering::learn`] checks it in the parameter sets and refuses otherwise.
 
-use super::bits::{Reader, Writer, append_escaped, patch, unescape, units};
+use media::annexb::kind::{PPS, SLICE, SLICE_IDR, SPS};
+use media::annexb::{Reader, kind_of, unescape, units};
 
-/// Types of NAL units, ITU-T H.264 table 7-1.
-const SLICE: u8 = 1;
-const SLICE_IDR: u8 = 5;
-const SPS: u8 = 7;
-const PPS: u8 = 8;
+use super::bits::{Writer, append_escaped, patch};
 
 /// `nal_ref_idc` of the slices written here; the encoder uses the same.
 const REFERENCE: u8 = 3;
@@ -96,7 +93,7 @@ impl Numbering {
         let mut out = Vec::with_capacity(picture.len() + 8);
         for range in units(&picture) {
             let mut unit = unescape(&picture[range]);
-            if unit[0] & 0x1f == SLICE
+            if kind_of(&unit) == SLICE
                 && let Some((at, number)) = frame_num(&unit, layout.frame_num_bits)
             {
                 self.last = (number + self.extra) & mask(layout.frame_num_bits);
@@ -129,7 +126,7 @@ fn layout(key_frame: &[u8]) -> Option<Layout> {
     let mut slices = 0;
     for range in units(key_frame) {
         let unit = unescape(&key_frame[range]);
-        match unit[0] & 0x1f {
+        match kind_of(&unit) {
             SPS => sequence = sequence_parameters(&unit),
             PPS => picture = picture_parameters(&unit),
             SLICE_IDR => slices += 1,
@@ -185,9 +182,9 @@ fn picture_parameters(unit: &[u8]) -> Option<(u32, bool)> {
     reader.ue()?; // num_ref_idx_l1_default_active_minus1
     let weighted = reader.flag()?;
     reader.bits(2)?; // weighted_bipred_idc
-    reader.skip_se()?; // pic_init_qp_minus26
-    reader.skip_se()?; // pic_init_qs_minus26
-    reader.skip_se()?; // chroma_qp_index_offset
+    reader.se()?; // pic_init_qp_minus26
+    reader.se()?; // pic_init_qs_minus26
+    reader.se()?; // chroma_qp_index_offset
     let deblocking_control = reader.flag()?;
     reader.flag()?; // constrained_intra_pred_flag
     let redundant = reader.flag()?;
