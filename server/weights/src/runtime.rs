@@ -116,6 +116,16 @@ pub fn environment() -> Result<&'static Environment, Error> {
         .ok_or(Error::NotLoaded)
 }
 
+/// Version and options that the loaded library was built with; empty before
+/// [`init`].
+pub fn build() -> &'static str {
+    if LOADED.get().is_some() {
+        ort::info()
+    } else {
+        ""
+    }
+}
+
 /// Finds the library: `explicit` (a setting of the server) if given, else
 /// `ORT_DYLIB_PATH`, else `lib` next to the executable, else `lib` in the
 /// folder of models. A named file that does not exist is an error, never
