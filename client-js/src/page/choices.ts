@@ -1,0 +1,91 @@
+import type { AvatarInfo, VoiceInfo } from "../types.js";
+import { byId, make, setText } from "./dom.js";
+
+/** What the choices tell the page. */
+export interface ChoicePorts {
+  /** Another face needs another session. */
+  avatarChosen: (id: string) => void;
+  voiceChosen: (id: string) => void;
+  /** Address of an avatar's picture. */
+  preview: (avatar: AvatarInfo) => string;
+}
+
+/** Face and voice, with their licences. */
+export class Choices {
+  readonly #box = byId("choices");
+  readonly #avatarBox = byId("avatars");
+  readonly #voiceBox = byId<HTMLSelectElement>("voice");
+  readonly #licence = byId("licence");
+  #avatars: AvatarInfo[] = [];
+  #voices: VoiceInfo[] = [];
+  #avatar = "";
+
+  constructor(private readonly ports: ChoicePorts) {
+    this.#voiceBox.addEventListener("change", () => {
+      this.ports.voiceChosen(this.#voiceBox.value);
+      this.#showLicence();
+    });
+  }
+
+  fill(avatars: AvatarInfo[], voices: VoiceInfo[]): void {
+    this.#avatars = avatars;
+    this.#voices = voices;
+    this.#avatarBox.replaceChildren(...avatars.map((avatar) => this.#card(avatar)));
+    this.#avatarBox.hidden = avatars.length < 2;
+    const several = new Set(voices.map((voice) => voice.language)).size > 1;
+    this.#voiceBox.replaceChildren(
+      ...voices.map((voice) =>
+        make("option", {
+          value: voice.id,
+          textContent: several ? `${voice.name} (${voice.language})` : voice.name,
+        }),
+      ),
+    );
+    this.#box.hidden = avatars.length === 0 && voices.length === 0;
+  }
+
+  /** Shows what the session has; the server may have chosen by itself. */
+  select(avatar: string, voice: string): void {
+    this.#avatar = avatar;
+    for (const input of this.#avatarBox.querySelectorAll("input")) {
+      input.checked = input.value === avatar;
+    }
+    this.#voiceBox.value = voice;
+    this.#showLicence();
+  }
+
+  #card(avatar: AvatarInfo): HTMLElement {
+    const input = make("input", { type: "radio", name: "avatar", value: avatar.id });
+    input.checked = avatar.id === this.#avatar;
+    input.addEventListener("change", () => {
+      this.#avatar = avatar.id;
+      this.ports.avatarChosen(avatar.id);
+      this.#showLicence();
+    });
+    const picture = make("img", {
+      src: this.ports.preview(avatar),
+      alt: "",
+      width: 64,
+      height: 64,
+      loading: "lazy",
+    });
+    return make(
+      "label",
+      { className: "avatar", title: avatar.description },
+      input,
+      picture,
+      make("span", { textContent: avatar.name }),
+    );
+  }
+
+  #showLicence(): void {
+    const avatar = this.#avatars.find(({ id }) => id === this.#avatar);
+    const voice = this.#voices.find(({ id }) => id === this.#voiceBox.value);
+    const parts = [
+      avatar ? `Face: ${avatar.licence}.` : "",
+      voice ? `Voice: ${voice.licence}.` : "",
+    ];
+    setText(this.#licence, parts.filter(Boolean).join(" "));
+    this.#licence.title = voice?.origin ?? "";
+  }
+}
