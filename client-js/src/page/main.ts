@@ -17,11 +17,20 @@ const RECORDING_EVERY_MS = 3000;
 const RETRY_START_MS = 3000;
 const KEY_STORE = "visavis.key";
 
-const EXAMPLES = [
-  "Good evening! I am glad you came by.",
-  "The train leaves at 7:45 from platform 3, and a ticket costs $12.50.",
-  "How much wood would a woodchuck chuck, if a woodchuck could chuck wood?",
-  "Let me tell you something about the sea. It is never quite still. Even on a calm day, long slow waves arrive from storms a thousand miles away, and the whole shore breathes with them.",
+const EXAMPLES: [label: string, text: string][] = [
+  ["Good evening", "Good evening! I am glad you came by. What shall we talk about?"],
+  [
+    "A time and a price",
+    "The train leaves at 7:45 from platform 3, and a ticket costs $12.50.",
+  ],
+  [
+    "A tongue twister",
+    "How much wood would a woodchuck chuck, if a woodchuck could chuck wood?",
+  ],
+  [
+    "A longer story",
+    "Let me tell you something about the sea. It is never quite still. Even on a calm day, long, slow waves arrive from storms a thousand miles away, and the whole shore breathes with them.",
+  ],
 ];
 
 const STATUS: Record<SessionState, [text: string, tone: "busy" | "good" | "bad"]> = {
@@ -65,8 +74,13 @@ class Page {
 
   run(): void {
     byId("examples").replaceChildren(
-      ...EXAMPLES.map((text) => {
-        const button = make("button", { type: "button", textContent: text, className: "example" });
+      ...EXAMPLES.map(([label, text]) => {
+        const button = make("button", {
+          type: "button",
+          className: "example",
+          textContent: label,
+          title: text,
+        });
         button.addEventListener("click", () => void this.#composer.say(text));
         return make("li", {}, button);
       }),

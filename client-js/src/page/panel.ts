@@ -12,6 +12,9 @@ const STAGES: [keyof ReceiptStages, string][] = [
   ["shown_ms", "On your screen"],
 ];
 
+/** So that a stage that took no time is still seen, in percent. */
+const THINNEST_BAR = 1.5;
+
 /** The panel with the latency receipt of the last turn and the connection's figures. */
 export class Panel {
   readonly #details = byId<HTMLDetailsElement>("panel");
@@ -39,9 +42,10 @@ export class Panel {
     let before = 0;
     const rows = known.map(({ stage, label, ms }) => {
       const bar = make("span", { className: "bar" });
-      const start = Math.min(before, ms);
-      bar.style.setProperty("--from", `${(100 * start) / whole}%`);
-      bar.style.setProperty("--to", `${(100 * ms) / whole}%`);
+      const to = Math.max(THINNEST_BAR, (100 * ms) / whole);
+      const from = Math.min((100 * before) / whole, to - THINNEST_BAR);
+      bar.style.setProperty("--from", `${from}%`);
+      bar.style.setProperty("--to", `${to}%`);
       before = Math.max(before, ms);
       const row = make(
         "tr",
