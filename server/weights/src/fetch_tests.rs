@@ -55,7 +55,7 @@ impl Client for Fake {
             // What a client leaves that dies half way.
             fs::write(into.join("half"), &archive[..archive.len() / 2]).unwrap();
             return Err(registry::Error::Failed {
-                client: "fake".into(),
+                client: "fake",
                 package: Box::new(package.clone()),
                 output: "connection lost".into(),
             });

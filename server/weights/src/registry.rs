@@ -22,7 +22,7 @@ pub enum Error {
     #[error("cannot start {client}: {source}")]
     Start {
         /// The command.
-        client: String,
+        client: &'static str,
         /// What the system said.
         source: io::Error,
     },
@@ -34,7 +34,7 @@ pub enum Error {
     )]
     Failed {
         /// The command.
-        client: String,
+        client: &'static str,
         /// The package.
         package: Box<Package>,
         /// The last lines it printed.
@@ -150,7 +150,10 @@ fn answers(words: &[&str]) -> bool {
 }
 
 fn run(command: &mut Command, package: &Package) -> Result<(), Error> {
-    let client = command.get_program().to_string_lossy().into_owned();
+    let client = match package.registry {
+        Registry::Pypi => "pip",
+        Registry::Npm => "npm",
+    };
     let output = match command.output() {
         Ok(output) => output,
         Err(source) => return Err(Error::Start { client, source }),
@@ -168,18 +171,27 @@ fn run(command: &mut Command, package: &Package) -> Result<(), Error> {
     Err(Error::Failed {
         client,
         package,
-        output: last_lines(&said),
+        output: excerpt(&said),
     })
 }
 
-/// The end of what a client printed, where it says what went wrong.
-fn last_lines(said: &str) -> String {
+/// The part of what a client printed that says what went wrong: from its first
+/// line about an error, or else the end.
+fn excerpt(said: &str) -> String {
+    const LINES: usize = 6;
     let lines: Vec<&str> = said
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
-    let shown: Vec<String> = lines[lines.len().saturating_sub(6)..]
+    let end = lines.len().saturating_sub(LINES);
+    let error = lines
         .iter()
+        .position(|line| line.to_ascii_lowercase().contains("error"));
+    let start = error.unwrap_or(end);
+    let shown: Vec<String> = lines
+        .iter()
+        .skip(start)
+        .take(LINES)
         .map(|line| format!("  {line}"))
         .collect();
     shown.join("\n")
@@ -204,15 +216,24 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_client_is_quoted() {
+    fn a_failing_client_is_quoted_where_it_says_why() {
         let error = failing("seq 20; echo 'no such host' >&2; exit 1").to_string();
-        assert!(error.contains("some-package 1.0 (PyPI)"), "{error}");
+        assert!(
+            error.contains("pip could not download some-package 1.0 (PyPI)"),
+            "{error}"
+        );
         assert!(
             error.contains("no such host") && error.contains("Check the network"),
             "{error}"
         );
         assert!(
             error.contains("  20\n") && !error.contains("  10\n"),
+            "{error}"
+        );
+
+        let error = failing("echo 'ERROR: refused'; seq 20; exit 1").to_string();
+        assert!(
+            error.contains("refused\n  1\n") && !error.contains("  10\n"),
             "{error}"
         );
     }

@@ -5,7 +5,7 @@ use weights::manifest::{Group, Manifest, Platform};
 use weights::{Level, Models};
 
 fn models() -> Models {
-    Models::open(weights::directory()).unwrap()
+    Models::open(weights::directory()).expect("the repository has a manifest")
 }
 
 #[test]
