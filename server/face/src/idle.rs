@@ -1,0 +1,230 @@
+//! The idle life of a face: blinks, glances, breathing, a little sway.
+//!
+//! Everything is a function of a seed and the moment on the media clock, never
+//! of what came before: a picture of a given moment looks the same whether the
+//! session ran up to it or began there, live or offline.
+
+use std::f32::consts::TAU;
+
+use media::Blendshape::{
+    BrowInnerUp, EyeBlinkLeft, EyeBlinkRight, EyeLookDownLeft, EyeLookDownRight, EyeLookInLeft,
+    EyeLookInRight, EyeLookOutLeft, EyeLookOutRight, EyeLookUpLeft, EyeLookUpRight, EyeWideLeft,
+    EyeWideRight, JawOpen,
+};
+use media::{CLOCK_HZ, FaceControls, MediaTime};
+
+/// One blink falls into each span of this length, seconds; its place in the
+/// span is by chance, so that pauses between blinks vary around 4 s as they do
+/// in people who listen.
+const BLINK_SPAN: f64 = 4.0;
+/// A blink: lids down, held, up, seconds.
+const BLINK_DOWN: f64 = 0.1;
+const BLINK_HOLD: f64 = 0.06;
+const BLINK_UP: f64 = 0.16;
+/// One blink in this many is a double one.
+const BLINK_DOUBLE: u64 = 7;
+/// From the first blink of a double one to the second, seconds.
+const BLINK_AGAIN: f64 = 0.38;
+
+/// One glance falls into each span of this length, seconds.
+const GLANCE_SPAN: f64 = 1.9;
+/// How long the eyes take to jump, seconds.
+const GLANCE_JUMP: f64 = 0.06;
+
+/// Breaths per second: twelve a minute.
+const BREATH_HZ: f64 = 0.2;
+
+/// The head sways at this interval, in samples of the media clock: every
+/// second picture. It is so slow that no one sees the difference, and every
+/// other picture costs almost nothing.
+const SWAY_STEP: i64 = 2 * media::FRAME;
+/// Frequencies of the three sines of the sway, Hz: no common period in hours.
+const SWAY_HZ: [f64; 3] = [0.071, 0.127, 0.233];
+/// Share of each sine.
+const SWAY_SHARE: [f32; 3] = [0.5, 0.33, 0.17];
+
+/// Idle life with its own course for each seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    seed: u64,
+}
+
+/// The independent courses of chance.
+#[derive(Clone, Copy)]
+enum Course {
+    Blink = 1,
+    Double,
+    Glance,
+    GlanceAcross,
+    GlanceDown,
+    Yaw,
+    Pitch,
+    Roll,
+    Across,
+    Down,
+}
+
+impl Life {
+    /// The life that belongs to a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// Adds blinks, gaze, brows and head sway of the moment `face.at`. Weights
+    /// that are set already are kept: a blink adds to lids, a glance to gaze.
+    pub fn add(&self, face: &mut FaceControls) {
+        let at = face.at;
+        let blink = self.blink(at);
+        for lid in [EyeBlinkLeft, EyeBlinkRight] {
+            face.set(lid, face.get(lid).max(blink));
+        }
+        let (across, down) = self.gaze(at);
+        face.add(EyeLookOutLeft, across.max(0.0));
+        face.add(EyeLookInRight, across.max(0.0));
+        face.add(EyeLookInLeft, (-across).max(0.0));
+        face.add(EyeLookOutRight, (-across).max(0.0));
+        for (shape, weight) in [
+            (EyeLookDownLeft, down),
+            (EyeLookDownRight, down),
+            (EyeLookUpLeft, -down),
+            (EyeLookUpRight, -down),
+        ] {
+            face.add(shape, weight.max(0.0));
+        }
+        let sway = |course| self.sway(course, at);
+        face.yaw += 2.0 * sway(Course::Yaw);
+        // The head gives way a little when the jaw opens.
+        face.pitch += 1.2 * sway(Course::Pitch) - 1.1 * face.get(JawOpen);
+        face.roll += 1.0 * sway(Course::Roll);
+    }
+
+    /// How far the breath is in, 0..=1.
+    #[must_use]
+    pub fn breath(&self, at: MediaTime) -> f32 {
+        let phase = (at.as_secs_f64() * BREATH_HZ + self.unit(Course::Blink, -1)).fract() as f32;
+        // In faster than out, with a rest between.
+        let t = if phase < 0.4 {
+            phase / 0.4
+        } else {
+            1.0 - ((phase - 0.4) / 0.5).min(1.0)
+        };
+        t * t * (3.0 - 2.0 * t)
+    }
+
+    /// Shift of the head across and down, design units of the portrait (a
+    /// hundredth is about half a percent of the face).
+    #[must_use]
+    pub fn shift(&self, at: MediaTime) -> (f32, f32) {
+        (
+            2.2 * self.sway(Course::Across, at),
+            0.9 * self.sway(Course::Down, at),
+        )
+    }
+
+    /// How far the lids are down, 0..=1.
+    fn blink(&self, at: MediaTime) -> f32 {
+        let now = at.as_secs_f64();
+        let span = (now / BLINK_SPAN).floor() as i64;
+        let mut down: f32 = 0.0;
+        for span in [span - 1, span] {
+            let start = (span as f64 + 0.1 + 0.7 * self.unit(Course::Blink, span)) * BLINK_SPAN;
+            down = down.max(lids(now - start));
+            if self.hash(Course::Double, span).is_multiple_of(BLINK_DOUBLE) {
+                down = down.max(lids(now - start - BLINK_AGAIN));
+            }
+        }
+        down
+    }
+
+    /// Gaze across (towards the viewer's right) and down, -1..=1.
+    fn gaze(&self, at: MediaTime) -> (f32, f32) {
+        let now = at.as_secs_f64();
+        let start = |span: i64| (span as f64 + 0.7 * self.unit(Course::Glance, span)) * GLANCE_SPAN;
+        let mut span = (now / GLANCE_SPAN).floor() as i64;
+        if start(span) > now {
+            span -= 1;
+        }
+        let (from, to) = (self.glance(span - 1), self.glance(span));
+        let t = ((now - start(span)) / GLANCE_JUMP).clamp(0.0, 1.0) as f32;
+        let t = t * t * (3.0 - 2.0 * t);
+        (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * t)
+    }
+
+    /// Where the eyes rest after a glance: mostly near the viewer's eyes,
+    /// sometimes elsewhere.
+    fn glance(&self, span: i64) -> (f32, f32) {
+        let reach = if self
+            .hash(Course::Glance, span.wrapping_mul(3))
+            .is_multiple_of(4)
+        {
+            0.3
+        } else {
+            0.07
+        };
+        let side = |course| (self.unit(course, span) * 2.0 - 1.0) as f32;
+        (
+            reach * side(Course::GlanceAcross),
+            0.5 * reach * side(Course::GlanceDown),
+        )
+    }
+
+    /// A slow wander, -1..=1.
+    fn sway(&self, course: Course, at: MediaTime) -> f32 {
+        let held = at.0.div_euclid(SWAY_STEP) * SWAY_STEP;
+        let now = held as f64 / CLOCK_HZ as f64;
+        SWAY_HZ
+            .into_iter()
+            .zip(SWAY_SHARE)
+            .enumerate()
+            .map(|(i, (hz, share))| {
+                let phase = (now * hz + self.unit(course, i as i64)).fract() as f32;
+                share * (phase * TAU).sin()
+            })
+            .sum()
+    }
+
+    /// Chance, 0..1.
+    fn unit(&self, course: Course, index: i64) -> f64 {
+        (self.hash(course, index) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// `SplitMix64` (Steele, Lea, Flood 2014) over seed, course and index.
+    fn hash(&self, course: Course, index: i64) -> u64 {
+        let mut z = self
+            .seed
+            .wrapping_add((course as u64).wrapping_mul(0xD1B5_4A32_D192_ED03))
+            .wrapping_add((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// How far the lids are down at a time since the blink began, 0..=1.
+fn lids(since: f64) -> f32 {
+    let t = if since < BLINK_DOWN {
+        since / BLINK_DOWN
+    } else if since < BLINK_DOWN + BLINK_HOLD {
+        1.0
+    } else {
+        1.0 - (since - BLINK_DOWN - BLINK_HOLD) / BLINK_UP
+    };
+    let t = t.clamp(0.0, 1.0) as f32;
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// The posture of someone who listens: `amount` (0..=1) of a slight tilt,
+/// raised brows and open eyes, added to the controls before they are drawn.
+pub fn listen(face: &mut FaceControls, amount: f32) {
+    let amount = if amount.is_finite() {
+        amount.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    face.roll += 2.2 * amount;
+    face.pitch -= 0.8 * amount;
+    face.add(BrowInnerUp, 0.22 * amount);
+    face.add(EyeWideLeft, 0.12 * amount);
+    face.add(EyeWideRight, 0.12 * amount);
+}
