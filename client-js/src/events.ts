@@ -31,19 +31,14 @@ export interface EventPorts {
  * credentials in a header, and it hides why a connection was refused.
  */
 export class EventFeed {
-  #lastSeq: number | undefined;
-
   constructor(
     private readonly http: Http,
     private readonly endpoint: string,
     private readonly ports: EventPorts,
     private readonly signal: AbortSignal,
+    /** The last event already known: 0 asks for all, `undefined` only for what comes from now on. */
+    private lastSeq?: number,
   ) {}
-
-  /** The last event seen. */
-  get lastSeq(): number | undefined {
-    return this.#lastSeq;
-  }
 
   /** Runs until the signal is aborted, the session is lost, or it says that it is closed. */
   async run(): Promise<void> {
@@ -76,7 +71,7 @@ export class EventFeed {
   async #follow(onOpen: () => void): Promise<boolean> {
     const silence = new AbortController();
     const headers: Record<string, string> = { accept: "text/event-stream" };
-    if (this.#lastSeq !== undefined) headers["last-event-id"] = String(this.#lastSeq);
+    if (this.lastSeq !== undefined) headers["last-event-id"] = String(this.lastSeq);
     let watchdog = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
       const response = await this.http.send(this.endpoint, {
@@ -111,8 +106,8 @@ export class EventFeed {
   }
 
   #isNew(event: ServerEvent): boolean {
-    if (this.#lastSeq !== undefined && event.seq <= this.#lastSeq) return false;
-    this.#lastSeq = event.seq;
+    if (this.lastSeq !== undefined && event.seq <= this.lastSeq) return false;
+    this.lastSeq = event.seq;
     return true;
   }
 }

@@ -136,14 +136,14 @@ export class Session extends Emitter<SessionEvents> {
     info: SessionInfo,
     private readonly options: ServerOptions,
     /** Whether this client made the session: its signal then ends it and not only the viewing. */
-    owned: boolean,
+    private readonly owned: boolean,
   ) {
     super();
     this.#info = info;
     this.#recording = info.recording;
     this.#socket = new Socket(() => this.#socketAddress(), this.#ending.signal);
     const abort = (): void => {
-      if (owned) this.close().catch(() => undefined);
+      if (this.owned) this.close().catch(() => undefined);
       else this.leave();
     };
     if (options.signal?.aborted) abort();
@@ -263,6 +263,8 @@ export class Session extends Emitter<SessionEvents> {
         onLost: (error) => this.#lost(error),
       },
       signal,
+      // Of a session of ours everything is told, from its first moment on.
+      this.owned ? 0 : undefined,
     );
     const link = new MediaLink(
       {
@@ -327,6 +329,11 @@ export class Session extends Emitter<SessionEvents> {
   async interrupt(): Promise<{ turn: number | null; heard_text: string }> {
     for (const source of this.#sources) source.abort();
     return this.http.json(`${this.#info.urls.self}/interrupt`, { method: "POST" });
+  }
+
+  /** A sign of life: the idle limit begins anew. For a user who is typing, for example. */
+  async touch(): Promise<void> {
+    await this.#socket.ping();
   }
 
   /** The connection's figures since the last call; `undefined` while there is none. */

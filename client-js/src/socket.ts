@@ -62,6 +62,11 @@ export class Socket {
     );
   }
 
+  /** Tells the server that somebody is there. */
+  async ping(): Promise<void> {
+    send(await this.#open(), { type: "ping" });
+  }
+
   /** Sends `begin`, what `pass` sends, and `end`, after the streams before it. */
   #exclusive(
     begin: object,

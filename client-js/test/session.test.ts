@@ -110,6 +110,8 @@ describe("session", () => {
     const { server } = ordinary();
     const { session, states, flowing } = await live(server);
     expect(states).toEqual(["connecting", "live"]);
+    // Nothing of a session of ours is missed.
+    expect(server.requests(`GET ${SELF}/events`)[0]?.headers.get("last-event-id")).toBe("0");
     await session.close();
     await session.close();
     expect(states).toEqual(["connecting", "live", "closed"]);

@@ -139,6 +139,12 @@ describe("command socket", () => {
     await turn;
   });
 
+  it("gives a sign of life", async () => {
+    const { socket } = open();
+    await socket.ping();
+    expect(FakeSocket.made[0]?.sent).toEqual([{ type: "ping" }]);
+  });
+
   it("is closed with the session", async () => {
     const { socket, ending } = open();
     const turn = socket.streamText(words("one"), "queue");

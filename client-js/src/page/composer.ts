@@ -9,6 +9,8 @@ const MAX_RECALLED = 50;
 export interface ComposerPorts {
   speak: (text: string) => Promise<void>;
   interrupt: () => Promise<void>;
+  /** Somebody is writing. */
+  writing: () => void;
 }
 
 /** The text box and what belongs to it. */
@@ -32,6 +34,7 @@ export class Composer {
       this.#recalled = undefined;
       this.#fit();
       this.#measure();
+      this.ports.writing();
     });
     this.#interrupt.addEventListener("click", () => void this.#stop());
     document.addEventListener("keydown", (event) => {

@@ -14,6 +14,7 @@ import { Stage } from "./stage.js";
 
 const STATS_EVERY_MS = 1000;
 const RECORDING_EVERY_MS = 3000;
+const TOUCH_EVERY_MS = 10_000;
 const RETRY_START_MS = 3000;
 const KEY_STORE = "visavis.key";
 
@@ -54,6 +55,7 @@ class Page {
     interrupt: async () => {
       await this.#session?.interrupt();
     },
+    writing: () => this.#touch(),
   });
   readonly #choices = new Choices({
     avatarChosen: (avatar) => {
@@ -68,6 +70,7 @@ class Page {
   readonly #invitation = new URLSearchParams(location.hash.slice(1));
   readonly #http = new Http(location.origin, () => this.#apiKey);
   #session: Session | undefined;
+  #touchedAt = 0;
   #starting: Promise<void> = Promise.resolve();
   #life = new AbortController();
   #catalogue: Promise<void> | undefined;
@@ -313,6 +316,14 @@ class Page {
     await this.#starting;
     const voice = this.#query.get("voice") ?? undefined;
     await this.#session?.speak(text, { voice });
+  }
+
+  /** Whoever is writing is not idle. */
+  #touch(): void {
+    const now = performance.now();
+    if (now - this.#touchedAt < TOUCH_EVERY_MS) return;
+    this.#touchedAt = now;
+    this.#session?.touch().catch(() => undefined);
   }
 
   async #showStats(): Promise<void> {
