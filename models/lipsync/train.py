@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Trains the network: python3 train.py --arrays DIR --out FILE --steps 6000
+
+Resumable: FILE holds weights, optimiser and step, and is written every 250
+steps. Uses a GPU when there is one. Prints the loss and the accuracy on clips
+that are kept apart (every 25th).
+"""
+
+import argparse
+import os
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+import network
+import phones
+
+UNKNOWN = 255
+CHUNK = 300  # frames
+# Jaw, rounding, closure, spread of each viseme: what an error costs to the eye.
+CURVES = torch.tensor(
+    [[0.03, 0.05, 0.35, 0.05], [0.02, 0.08, 1, 0.05], [0.1, 0.05, 0.45, 0.15], [0.18, 0.05, 0, 0.15],
+     [0.18, 0.05, 0, 0.2], [0.28, 0.05, 0, 0.1], [0.14, 0.5, 0, 0], [0.1, 0.05, 0, 0.35], [0.2, 0.05, 0, 0.15],
+     [0.22, 0.4, 0, 0], [0.9, 0.05, 0, 0.1], [0.5, 0, 0, 0.4], [0.28, 0, 0, 0.6], [0.6, 0.65, 0, 0], [0.28, 0.95, 0.05, 0]]
+)
+
+
+class Clips:
+    """All arrays in memory, one long piece each; chunks are cut anywhere."""
+
+    def __init__(self, folder, hold_out):
+        self.mel, self.viseme, self.mask, self.group = [], [], [], []
+        for path in sorted(Path(folder).glob("*.npz")):
+            engine, number, _ = path.stem.split("-")
+            if (zlib.crc32(f"{engine}{number}".encode()) % 25 == 0) != hold_out:
+                continue
+            if hold_out and not path.stem.endswith("-0"):
+                continue
+            with np.load(path) as arrays:
+                self.mel.append(arrays["mel"])
+                self.viseme.append(arrays["viseme"])
+                self.mask.append(arrays["mask"])
+                self.group.append(engine)
+        self.length = np.array([len(m) for m in self.mel])
+
+    def balance(self, engine_weight):
+        """Chance of each clip: its length times the weight of its engine."""
+        chance = self.length * np.array([engine_weight.get(g, 1.0) for g in self.group])
+        return np.cumsum(chance / chance.sum())
+
+    def chunk(self, rng, cumulative):
+        """CHUNK frames, joined from as many clips as it takes."""
+        mel, viseme, mask, have = [], [], [], 0
+        while have < CHUNK:
+            i = min(int(np.searchsorted(cumulative, rng.random())), len(self.mel) - 1)
+            start = int(rng.integers(max(1, self.length[i] - 100)))
+            end = min(start + CHUNK - have, int(self.length[i]))
+            mel.append(self.mel[i][start:end].astype(np.float32))
+            viseme.append(self.viseme[i][start:end])
+            mask.append(self.mask[i][start:end])
+            have += end - start
+        return mel, viseme, mask
+
+
+def channel(rng, mel):
+    """Another microphone, room noise and level, in the log-mel domain."""
+    n, bands = mel.shape
+    x = np.linspace(-1, 1, bands, dtype=np.float32)
+    if rng.random() < 0.85:
+        db = rng.uniform(-12, 12) * x + rng.uniform(-5, 5) * np.sin(x * rng.uniform(2, 9) + rng.uniform(0, 6))
+        mel = mel + db * 0.2303
+    mel = mel + rng.uniform(-4.0, 3.0)  # gain in ln power
+    if rng.random() < 0.25:
+        low, high = int(rng.integers(0, 6)), int(rng.integers(22, bands))
+        cut = np.zeros(bands, np.float32)
+        cut[:low] = -rng.uniform(2, 9)
+        cut[high:] = -rng.uniform(2, 12)
+        mel = mel + cut
+    if rng.random() < 0.7:  # stationary noise floor
+        loud = np.percentile(mel, 95)
+        floor = loud - rng.uniform(1.5, 10) + rng.uniform(-2.5, 2.5) * x + rng.normal(0, 0.4, bands)
+        wobble = rng.normal(0, rng.uniform(0.2, 0.6), (n, bands))
+        mel = np.logaddexp(mel, floor + wobble)
+    mel = np.logaddexp(mel, np.float32(np.log(1e-5)))
+    if rng.random() < 0.5:  # holes
+        for _ in range(int(rng.integers(1, 3))):
+            f, w = int(rng.integers(bands)), int(rng.integers(1, 5))
+            mel[:, f : f + w] = mel.mean()
+    return mel.astype(np.float32)
+
+
+def soft_targets(viseme, mask):
+    """[.., 15]: .86 for the viseme that shows the phone, the rest for those that would also do."""
+    bits = ((mask[..., None] >> np.arange(15)) & 1).astype(np.float32)
+    known = viseme != UNKNOWN
+    primary = np.eye(15, dtype=np.float32)[np.where(known, viseme, 0)]
+    others = bits * (1 - primary)
+    count = others.sum(-1, keepdims=True)
+    target = np.where(count > 0, 0.86 * primary + 0.14 * others / np.maximum(count, 1), primary)
+    return target * known[..., None], known
+
+
+def batch(clips, rng, cumulative, size):
+    mels, visemes, masks = [], [], []
+    for _ in range(size):
+        mel, viseme, mask = clips.chunk(rng, cumulative)
+        mels.append(np.concatenate([channel(rng, m) for m in mel]))
+        visemes.append(np.concatenate(viseme))
+        masks.append(np.concatenate(mask))
+    target, known = soft_targets(np.stack(visemes), np.stack(masks))
+    return torch.from_numpy(np.stack(mels)), torch.from_numpy(target), torch.from_numpy(known), np.stack(visemes)
+
+
+def at_delays(x):
+    """[b, n, ...] -> [b, n/2, delays, 2, ...]: what each head has to say at each hop."""
+    n = x.shape[1]
+    heads = []
+    for d in network.DELAYS:
+        shifted = torch.cat([torch.zeros_like(x[:, :d]), x[:, : n - d]], 1)
+        heads.append(shifted.reshape(x.shape[0], n // 2, 2, *x.shape[2:]))
+    return torch.stack(heads, 2)
+
+
+# Heads that the server uses count most.
+HEAD_WEIGHT = torch.tensor([0.6, 0.9, 1.2, 1.4, 0.9])
+
+
+def loss_of(logits, target, known, weight, device):
+    """Weighted cross entropy and the squared error of the curves that the eye sees."""
+    target, known = at_delays(target), at_delays(known.float())
+    smooth = target * 0.96 + 0.04 / 15
+    frame = (target * weight).sum(-1) * known * HEAD_WEIGHT.to(device)[None, None, :, None]
+    logp = F.log_softmax(logits, -1)
+    ce = -(smooth * logp).sum(-1)
+    curves = ((logp.exp() - target) @ CURVES.to(device)).square().sum(-1)
+    return ((ce + 4.0 * curves) * frame).sum() / frame.sum().clamp(min=1)
+
+
+def examine(model, clips, device, head=3):
+    """Accuracy of speech frames, PP recall and precision (frames) on clips kept apart, without augmentation."""
+    model.eval()
+    delay, hit, total, groups = network.DELAYS[head], 0, 0, {}
+    pp = np.zeros(3)
+    with torch.no_grad():
+        for mel, viseme, mask, group in zip(clips.mel, clips.viseme, clips.mask, clips.group):
+            n = len(mel) // 2 * 2
+            logits, _ = model(torch.from_numpy(mel[:n].astype(np.float32))[None].to(device), model.rest(1).to(device))
+            guess = logits[0, :, head].reshape(n, 15).argmax(-1).cpu().numpy()[delay:]
+            v, m = viseme[: len(guess)], mask[: len(guess)]
+            speech = (v != UNKNOWN) & ((v > 0) | (group == "noises"))
+            right = ((m >> guess) & 1)[speech].sum()
+            got = groups.setdefault(group, [0, 0])
+            got[0] += right
+            got[1] += speech.sum()
+            if group != "noises":
+                hit, total = hit + right, total + speech.sum()
+            pp += [((v == 1) & (guess == 1)).sum(), (v == 1).sum(), ((guess == 1) & (v != UNKNOWN)).sum()]
+    model.train()
+    each = " ".join(f"{k} {a / max(b, 1):.3f}" for k, (a, b) in sorted(groups.items()))
+    return f"speech {hit / max(total, 1):.3f}  PP {pp[0] / max(pp[1], 1):.3f}/{pp[0] / max(pp[2], 1):.3f}  {each}"
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--arrays", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--steps", type=int, default=6000)
+    args.add_argument("--start-from", help="checkpoint whose weights to begin with")
+    args.add_argument("--batch", type=int, default=16)
+    args.add_argument("--rate", type=float, default=2e-3)
+    args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--threads", type=int, default=1)
+    args.add_argument("--sizes", default="128,192,224,160")
+    args = args.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    clips, apart = Clips(args.arrays, False), Clips(args.arrays, True)
+    hours = clips.length.sum() / 360_000
+    print(f"{len(clips.mel)} arrays, {hours:.1f} h with copies; {len(apart.mel)} kept apart; {device}")
+
+    sizes = dict(zip(["conv", "middle", "first", "second"], map(int, args.sizes.split(","))))
+    model = network.Network(**sizes).to(device)
+    sample = np.concatenate([m.astype(np.float32) for m in clips.mel[:: max(1, len(clips.mel) // 400)]])
+    model.mean.copy_(torch.from_numpy(sample.mean(0)) - 1.0)  # augmentation lowers the level by 1 on average
+    model.scale.copy_(torch.from_numpy(1 / (sample.std(0) + 0.5)))
+    average = {k: v.clone() for k, v in model.state_dict().items()}
+    optimiser = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.02)
+    step = 0
+    if args.start_from:
+        weights = torch.load(args.start_from, map_location=device)["average"]
+        model.load_state_dict(weights)
+        average = {k: v.clone() for k, v in weights.items()}
+    if os.path.exists(args.out):
+        saved = torch.load(args.out, map_location=device)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        average, step = saved["average"], saved["step"]
+        print(f"goes on at step {step}")
+
+    counts = np.zeros(15)
+    for v in clips.viseme:
+        counts += np.bincount(v[v != UNKNOWN], minlength=15)
+    weight = (counts / counts.sum() + 1e-4) ** -0.2
+    weight /= (weight * counts).sum() / counts.sum()
+    # Lips that should have met, and teeth that should have touched the lip, are the errors people see.
+    weight[phones.INDEX["PP"]] *= 1.15
+    weight[phones.INDEX["FF"]] *= 1.15
+    weight = torch.tensor(weight, dtype=torch.float32, device=device)
+    cumulative = clips.balance({"kokoro": 2.0, "piper": 0.7, "flite": 0.9, "festival": 0.9, "noises": 1.1})
+
+    began, running = time.time(), None
+    while step < args.steps:
+        warm, left = min(1, (step + 1) / 150), 0.5 + 0.5 * np.cos(np.pi * step / args.steps)
+        for group in optimiser.param_groups:
+            group["lr"] = args.rate * warm * (0.02 + 0.98 * left)
+        rng = np.random.default_rng([args.seed, step])
+        mel, target, known, _ = batch(clips, rng, cumulative, args.batch)
+        mel, target, known = mel.to(device), target.to(device), known.to(device)
+        logits, _ = model(mel, model.rest(len(mel)).to(device))
+        loss = loss_of(logits, target, known, weight, device)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        keep = min(0.995, step / (step + 20))
+        with torch.no_grad():
+            for k, v in model.state_dict().items():
+                if v.dtype.is_floating_point:
+                    average[k].mul_(keep).add_(v, alpha=1 - keep)
+                else:
+                    average[k].copy_(v)
+        running = loss.item() if running is None else 0.97 * running + 0.03 * loss.item()
+        if step % 25 == 0:
+            print(f"\rstep {step}/{args.steps} loss {running:.3f} {(time.time() - began):.0f} s", end="", flush=True)
+        if step % 250 == 0 or step == args.steps:
+            tested = network.Network(**sizes).to(device)
+            tested.load_state_dict(average)
+            print(f"\rstep {step} loss {running:.3f} {examine(tested, apart, device)}  {time.time() - began:.0f} s", flush=True)
+            torch.save(dict(model=model.state_dict(), average=average, optimiser=optimiser.state_dict(), step=step, sizes=sizes), f"{args.out}.part")
+            os.replace(f"{args.out}.part", args.out)
+
+
+if __name__ == "__main__":
+    main()
