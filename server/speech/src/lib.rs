@@ -1,13 +1,30 @@
-//! Text to sound: cutter, normaliser, phonemes, voices.
+//! Text to sound.
+//!
+//! ```text
+//! tokens -> cut -> normalise -> g2p -> piper | kokoro -> 48 kHz chunks
+//!                            \--------> remote ---------/
+//! ```
+//!
+//! A voice knows the phonemes and words of a clause with their times before
+//! its first sample exists. [`library::Voices`] has all voices of a server;
+//! [`cut::Cutter`] makes clauses of text that comes in tokens. [`wav`] and
+//! [`resample`] bring sound from elsewhere to the media clock.
+//!
+//! ONNX Runtime is loaded by the caller (`weights::runtime`), and all paths
+//! come from there: nothing here reads a configuration.
 
 #![forbid(unsafe_code)]
 
+pub mod cut;
 pub mod g2p;
+pub mod kokoro;
+pub mod library;
 mod noise;
 pub mod normalise;
 pub mod onnx;
 mod pause;
 pub mod piper;
+pub mod remote;
 pub mod resample;
 mod runtime;
 mod script;
@@ -15,3 +32,6 @@ mod script;
 mod testing;
 mod timing;
 pub mod viseme;
+pub mod wav;
+
+pub use library::{Settings, Voices};

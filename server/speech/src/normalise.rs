@@ -354,3 +354,6 @@ fn mark_at(pieces: &mut Vec<Piece>, mark: char, at: usize, letter: char) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

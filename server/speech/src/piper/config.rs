@@ -61,23 +61,19 @@ impl Config {
         serde_json::from_slice(&bytes).map_err(|error| LoadError::Config(path.into(), error))
     }
 
-    /// The accent of its phonemes; `None` for languages that cannot be read
-    /// here, and for voices that take letters.
-    pub fn accent(&self) -> Option<Accent> {
-        if self
+    /// The accent of its phonemes. Other languages cannot be read here, and
+    /// voices that take letters are of other languages.
+    pub fn accent(&self) -> Result<Accent, LoadError> {
+        let voice = self.espeak.voice.to_lowercase();
+        let takes_ipa = self
             .phoneme_type
             .as_deref()
-            .is_some_and(|kind| kind != "espeak")
-        {
-            return None;
-        }
-        match self.espeak.voice.to_lowercase().as_str() {
-            "en" | "en-us" => Some(Accent::American),
-            voice if voice.starts_with("en-us") => Some(Accent::American),
-            voice if voice.starts_with("en-gb") || voice.starts_with("en-") => {
-                Some(Accent::British)
-            }
-            _ => None,
+            .is_none_or(|kind| kind == "espeak");
+        match voice.as_str() {
+            "en" | "en-us" if takes_ipa => Ok(Accent::American),
+            voice if takes_ipa && voice.starts_with("en-us") => Ok(Accent::American),
+            voice if takes_ipa && voice.starts_with("en-") => Ok(Accent::British),
+            _ => Err(LoadError::Language(voice)),
         }
     }
 }
