@@ -1,12 +1,13 @@
 import { loadEnv } from "vite";
 import { defineConfig } from "vitest/config";
 
-// The start page, as the server serves it: `/` and `/assets/*`. The element is built beside it
-// under a name without a hash, so that any page can load it straight from a running server.
+// The start page, as the server serves it. The element is built beside it, so that any page can
+// load it straight from a running server: under a name without a hash, and therefore not below
+// `assets/`, which browsers may keep for ever.
 const ELEMENT = "visavis-avatar";
 
 /** The server behind `npm run dev`. */
-const SERVER = loadEnv("", ".", "VISAVIS_")["VISAVIS_SERVER"] ?? "http://127.0.0.1:8080";
+const SERVER = loadEnv("", ".", "VISAVIS_")["VISAVIS_SERVER"] ?? "http://127.0.0.1:8747";
 
 export default defineConfig({
   build: {
@@ -19,7 +20,7 @@ export default defineConfig({
       input: { page: "index.html", [ELEMENT]: "src/element.ts" },
       output: {
         entryFileNames: (chunk) =>
-          chunk.name === ELEMENT ? "assets/[name].js" : "assets/[name]-[hash].js",
+          chunk.name === ELEMENT ? "[name].js" : "assets/[name]-[hash].js",
       },
     },
   },

@@ -63,7 +63,12 @@ class Page {
       void this.#start();
     },
     voiceChosen: (voice) => this.#remember("voice", voice),
-    preview: (avatar) => this.#http.url(avatar.preview_url),
+    preview: (avatar) => {
+      const address = new URL(this.#http.url(avatar.preview_url));
+      // Three device pixels for each of the 64 that the card shows.
+      address.searchParams.set("size", "192");
+      return address.href;
+    },
   });
   readonly #query = new URLSearchParams(location.search);
   /** A viewer of a session made elsewhere gets its token in the fragment, which is never sent. */
