@@ -1,0 +1,228 @@
+//! The engine: all live sessions of this process.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use session::{CloseReason, Pipeline};
+use transport::Endpoint;
+
+use crate::assemble::{Plan, Request, RequestError, Rooms};
+use crate::events::Log;
+use crate::handle::{Handle, Inner};
+use crate::live::{Live, Unit};
+use crate::meter::Metrics;
+use crate::pace::Pacer;
+use crate::recording::{self, Monitor};
+use crate::settings::Settings;
+use crate::talk::Permits;
+use crate::viewer::Viewers;
+
+/// How often [`Engine::drain`] looks whether all sessions are over. Only the
+/// end of the process waits for it.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+#[derive(Default)]
+struct Sessions {
+    open: BTreeMap<Arc<str>, Handle>,
+    draining: bool,
+}
+
+struct Shared {
+    settings: Settings,
+    rooms: Rooms,
+    endpoint: Option<Arc<Endpoint>>,
+    recordings: Option<record::Store>,
+    sessions: Arc<Mutex<Sessions>>,
+    permits: Arc<Permits>,
+    metrics: Arc<Metrics>,
+    pacer: Pacer,
+}
+
+/// All live sessions of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+impl Engine {
+    /// Starts the pacer. Without an endpoint there are no viewers, only
+    /// recordings.
+    ///
+    /// # Errors
+    /// When the system refuses threads.
+    pub fn start(
+        rooms: Rooms,
+        settings: Settings,
+        endpoint: Option<Arc<Endpoint>>,
+        recordings: Option<record::Store>,
+    ) -> std::io::Result<Self> {
+        Ok(Self(Arc::new(Shared {
+            permits: Arc::new(Permits::new(settings.voices_at_once)),
+            pacer: Pacer::start(settings.workers)?,
+            settings,
+            rooms,
+            endpoint,
+            recordings,
+            sessions: Arc::default(),
+            metrics: Arc::default(),
+        })))
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn create(&self, request: Request) -> Result<Handle, RequestError> {
+        let shared = &self.0;
+        self.admit()?;
+        let id: Arc<str> = uuid::Uuid::now_v7().to_string().into();
+        let plan = Plan::new(request, &shared.rooms, &shared.settings, seed_of(&id))?;
+        let mut pipeline = Pipeline::new(plan.parts(&shared.rooms)?, plan.limits);
+
+        let monitor = Monitor::default();
+        let recording = match &shared.recordings {
+            Some(store) if plan.record => recording::start(store, &id, &mut pipeline, &monitor),
+            _ => None,
+        };
+
+        let live = Arc::new(Live::new(
+            &pipeline,
+            plan.limits,
+            Arc::new(Log::new(id.clone())),
+            shared.permits.clone(),
+            shared.metrics.clone(),
+        ));
+        let viewers = Arc::new(Viewers::default());
+        let handle = Handle(Arc::new(Inner {
+            id: id.clone(),
+            plan,
+            created: SystemTime::now(),
+            live: live.clone(),
+            viewers: viewers.clone(),
+            recording: monitor,
+            rooms: shared.rooms.clone(),
+            endpoint: shared.endpoint.clone(),
+        }));
+
+        {
+            // Counted again under the lock: many may have been admitted at once.
+            let mut sessions = self.lock();
+            admit(&sessions, shared.settings.max_sessions)?;
+            sessions.open.insert(id.clone(), handle.clone());
+        }
+        shared.metrics.add_session();
+        let sessions = shared.sessions.clone();
+        let epoch = Instant::now();
+        let ended = id.clone();
+        shared.pacer.add(
+            epoch,
+            Box::new(Unit {
+                live,
+                pipeline,
+                viewers,
+                recording,
+                epoch,
+                on_end: Box::new(move || {
+                    lock(&sessions).open.remove(&ended);
+                    tracing::info!(session = %ended, "session over");
+                }),
+            }),
+        );
+        tracing::info!(session = %id, avatar = %handle.0.plan.avatar, voice = %handle.0.plan.voice, "session open");
+        Ok(handle)
+    }
+
+    /// An open session.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Handle> {
+        self.lock().open.get(id).cloned()
+    }
+
+    /// All open sessions, the oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Handle> {
+        self.lock().open.values().cloned().collect()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// What all sessions share.
+    #[must_use]
+    pub fn rooms(&self) -> &Rooms {
+        &self.0.rooms
+    }
+
+    /// Where recordings are, if this server records.
+    #[must_use]
+    pub fn recordings(&self) -> Option<&record::Store> {
+        self.0.recordings.as_ref()
+    }
+
+    /// Whether new sessions are refused because the server goes down.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.lock().draining
+    }
+
+    /// Refuses new sessions from now on.
+    pub fn stop_admitting(&self) {
+        self.lock().draining = true;
+    }
+
+    /// Closes all sessions and waits until their recordings are whole, at most
+    /// `patience`. Returns how many were not done by then.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        self.stop_admitting();
+        for handle in self.list() {
+            handle.close(CloseReason::Shutdown);
+        }
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = self.lock().open.len();
+            if left == 0 || Instant::now() >= deadline {
+                return left;
+            }
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+
+    fn admit(&self) -> Result<(), RequestError> {
+        admit(&self.lock(), self.0.settings.max_sessions)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
+        lock(&self.0.sessions)
+    }
+}
+
+fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
+    sessions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn admit(sessions: &Sessions, max: usize) -> Result<(), RequestError> {
+    if sessions.draining {
+        return Err(RequestError::Draining);
+    }
+    if sessions.open.len() >= max {
+        return Err(RequestError::Full { max });
+    }
+    Ok(())
+}
+
+/// A seed that differs between sessions; a client that wants the same blinks
+/// twice names its own.
+fn seed_of(id: &str) -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write(id.as_bytes());
+    hasher.finish()
+}

@@ -1,0 +1,188 @@
+//! `visavis say`: the same pipeline on a virtual clock.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use engine::assemble::{Plan, Request};
+use engine::render::{self, Script};
+use indicatif::{ProgressBar, ProgressStyle};
+use media::seam::AudioEncoder;
+use record::{Recorder, WhenFull};
+use session::Stage;
+use session::pipeline::Meter;
+use speech::wav::Wav;
+
+use crate::config::Config;
+use crate::rooms;
+
+/// Seed of blinks and the like where none is named: any fixed number makes the
+/// same text the same video.
+const SEED: u64 = 1;
+
+#[derive(Args)]
+pub struct Say {
+    /// What to say; `-` reads it from standard input
+    #[arg(required_unless_present = "audio", conflicts_with = "audio")]
+    text: Option<String>,
+    /// Speak along with this WAV file instead of a voice
+    #[arg(long)]
+    audio: Option<PathBuf>,
+    /// Where the MP4 goes
+    #[arg(short, long, default_value = "out.mp4")]
+    output: PathBuf,
+    /// Picture size, such as 512x512 or 1280x720
+    #[arg(long, default_value = "512x512", value_parser = size)]
+    size: (usize, usize),
+    /// Seed of blinks and the like
+    #[arg(long, default_value_t = SEED)]
+    seed: u64,
+    /// Prints what was spent on each stage, as JSON
+    #[arg(long)]
+    stats: bool,
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let parse = || {
+        let (width, height) = text.split_once('x')?;
+        Some((width.parse().ok()?, height.parse().ok()?))
+    };
+    parse().ok_or_else(|| format!("'{text}' is no size; write it like 512x512"))
+}
+
+/// Renders the video.
+pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
+    if say.output.exists() {
+        // Somebody who renders twice wants the second one.
+        std::fs::remove_file(&say.output)
+            .with_context(|| format!("{} cannot be replaced", say.output.display()))?;
+    }
+    let rooms = rooms::load(config)?;
+    let plan = Plan::new(
+        Request {
+            width: Some(say.size.0),
+            height: Some(say.size.1),
+            seed: Some(say.seed),
+            ..Request::default()
+        },
+        &rooms,
+        &config.engine(),
+        say.seed,
+    )?;
+    let script = match (&say.audio, &say.text) {
+        (Some(path), _) => Script::Sound(read_sound(path)?),
+        (None, Some(text)) => Script::Text {
+            text: read_text(text, plan.limits.max_text_bytes)?,
+            voice: rooms.voices.get(&plan.voice)?,
+        },
+        (None, None) => bail!("say what? give a text, or --audio"),
+    };
+    let parts = plan.parts(&rooms)?;
+    let recorder = Recorder::create(
+        &say.output,
+        record::Settings {
+            pre_skip: parts.audio.pre_skip(),
+            when_full: WhenFull::Wait,
+        },
+    )
+    .with_context(|| format!("{} cannot be written", say.output.display()))?;
+    let handle = recorder.handle();
+
+    let bar = ProgressBar::new(1_000).with_style(
+        ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}")
+            .context("the progress bar's template is wrong")?,
+    );
+    let start = Instant::now();
+    let mut costs = Costs::default();
+    let rendered = render::render(parts, script, Box::new(recorder), &mut costs, |p| {
+        bar.set_position((p.share * 1_000.0) as u64);
+        bar.set_message(p.at.to_string());
+    });
+    let status = handle.wait();
+    bar.finish_and_clear();
+    let (length, _) = match rendered {
+        Ok(rendered) => rendered,
+        Err(error) => {
+            // Half a video under the name that was asked for would mislead.
+            let _ = std::fs::remove_file(&say.output);
+            return Err(error.into());
+        }
+    };
+    if status.ended != Some(record::Ended::Closed) {
+        bail!("{} is incomplete: {:?}", say.output.display(), status.ended);
+    }
+    let took = start.elapsed().as_secs_f64();
+    let speed = length.as_secs_f64() / took;
+    if say.stats {
+        println!("{}", costs.json(length.as_secs_f64(), took));
+    } else {
+        println!(
+            "{}: {length} in {took:.1}s ({speed:.1} times real time)",
+            say.output.display()
+        );
+    }
+    Ok(())
+}
+
+fn read_text(text: &str, most: usize) -> anyhow::Result<String> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .take(most as u64 + 1)
+        .read_to_end(&mut bytes)
+        .context("standard input cannot be read")?;
+    if bytes.len() > most {
+        bail!("the text is longer than {most} bytes");
+    }
+    String::from_utf8(bytes).context("the text is not UTF-8")
+}
+
+pub fn read_sound(path: &std::path::Path) -> anyhow::Result<Vec<f32>> {
+    let cannot = || format!("{} cannot be used as sound", path.display());
+    let bytes = std::fs::read(path).with_context(cannot)?;
+    let wav = Wav::read(&bytes).with_context(cannot)?;
+    wav.on_clock().with_context(cannot)
+}
+
+/// Time of each stage.
+#[derive(Default)]
+struct Costs {
+    seconds: [f64; Stage::ALL.len()],
+    last: Option<Instant>,
+}
+
+impl Meter for Costs {
+    fn start(&mut self) {
+        self.last = Some(Instant::now());
+    }
+
+    fn lap(&mut self, stage: Stage) {
+        let now = Instant::now();
+        if let Some(last) = self.last.replace(now) {
+            self.seconds[stage as usize] += (now - last).as_secs_f64();
+        }
+    }
+}
+
+impl Costs {
+    /// Stage costs, seconds a second of video. What no stage took is the voice.
+    fn json(&self, length: f64, took: f64) -> serde_json::Value {
+        let stages: serde_json::Map<_, _> = Stage::ALL
+            .iter()
+            .map(|stage| {
+                let cost = self.seconds[*stage as usize] / length;
+                (stage.name().to_owned(), cost.into())
+            })
+            .collect();
+        serde_json::json!({
+            "length_s": length,
+            "took_s": took,
+            "speed": length / took,
+            "stages": stages,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! `visavis serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use engine::{Engine, Rooms};
+use record::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use transport::Endpoint;
+
+use crate::config::Config;
+use crate::{logging, rooms};
+
+/// Time that running sessions get at shutdown where none is configured.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs the server until it is told to stop.
+pub fn run(config: &Config, check: bool) -> anyhow::Result<()> {
+    config.check()?;
+    if check {
+        rooms::models(config)?;
+        println!("The configuration is good.");
+        return Ok(());
+    }
+    logging::start(config)?;
+    tokio::runtime::Builder::new_multi_thread()
+        // The edges wait and copy; what computes has threads of its own.
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(serve(config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    // Ports first: a port in use is told before seconds are spent on models.
+    let listen = config.listen();
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!(
+            "{listen} cannot be listened on; stop what uses it (`ss -ltnp 'sport = :{}'` names it) or choose another with --listen",
+            listen.port()
+        )
+    })?;
+    let endpoint = Endpoint::bind(&transport::Settings {
+        udp: config.media_listen(),
+        advertised: config.advertise.clone().unwrap_or_default(),
+        loopback: listen.ip().is_loopback(),
+        ..transport::Settings::default()
+    })?;
+    let recordings = config.recordings().map(open_recordings).transpose()?;
+
+    let settings = config.engine();
+    let rooms = rooms::load(config)?;
+    rooms.voices.get(&settings.default_voice).with_context(|| {
+        format!(
+            "the default voice '{}' cannot be used",
+            settings.default_voice
+        )
+    })?;
+    rooms.avatars.get(&settings.default_avatar)?;
+    let engine = Engine::start(rooms, settings, Some(Arc::new(endpoint)), recordings)?;
+
+    let state = api::State::new(
+        engine.clone(),
+        &api::Config {
+            api_keys: config.api_keys(),
+            loopback: listen.ip().is_loopback(),
+            token_secret: config.token_secret.clone().map(String::into_bytes),
+            public_url: config.public_url.clone(),
+            assets: config.page(),
+            ..api::Config::default()
+        },
+    )?;
+    let router = api::router(state);
+    println!("Visavis is ready: {}", config.public_url());
+    tracing::info!(http = %listener.local_addr()?, media = %config.media_listen(), "serving");
+
+    let drain = config.drain_s.map_or(DRAIN, Duration::from_secs);
+    let stop = {
+        let engine = engine.clone();
+        async move {
+            if let Err(error) = stop_signal().await {
+                tracing::error!(%error, "signals cannot be received; stop the server by killing it");
+                std::future::pending::<()>().await;
+            }
+            tracing::info!(sessions = engine.list().len(), "shutting down");
+            engine.stop_admitting();
+            let left = engine.drain(drain).await;
+            if left > 0 {
+                tracing::warn!(
+                    left,
+                    "sessions did not end in time; their recordings are repaired at the next start"
+                );
+            }
+        }
+    };
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop)
+        .await
+        .context("the HTTP server ended")
+}
+
+/// Loads the default voice, so that the first sentence is as fast as the next.
+fn warm(rooms: &Rooms, id: &str) -> anyhow::Result<()> {
+    let cannot = || format!("the default voice '{id}' cannot be used");
+    let voice = rooms.voices.get(id).with_context(cannot)?;
+    rooms.voices.warm(voice.as_ref()).with_context(cannot)
+}
+
+/// Opens the folder of recordings and finishes what a crash has left there.
+fn open_recordings(folder: std::path::PathBuf) -> anyhow::Result<Store> {
+    let store = Store::open(&folder)
+        .with_context(|| format!("recordings cannot be kept in {}", folder.display()))?;
+    for repaired in store.repair()? {
+        tracing::info!(recording = %repaired.id, repair = ?repaired.repair, "repaired");
+    }
+    Ok(store)
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
