@@ -1,0 +1,262 @@
+//! All connections of an endpoint, without I/O and without a clock: datagrams,
+//! packets and the time go in, datagrams come out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::doorbell::{Calls, lock};
+use crate::error::{FragmentError, OfferError};
+use crate::peer::{Config, Datagram, Peer};
+use crate::stun;
+use crate::viewer::{Reason, ViewerId};
+
+/// Remote addresses remembered per viewer. A browser checks from each of its
+/// interfaces and families, some eight; more is an attempt to fill memory.
+const MOST_ADDRESSES: usize = 32;
+
+struct Seat {
+    peer: Peer,
+    due: Instant,
+    addresses: Vec<SocketAddr>,
+    ufrag: String,
+}
+
+/// All connections of an endpoint.
+pub(crate) struct Core {
+    config: Arc<Config>,
+    limit: usize,
+    stopped: bool,
+    last: u64,
+    seats: HashMap<ViewerId, Seat>,
+    by_address: HashMap<SocketAddr, ViewerId>,
+    by_ufrag: HashMap<String, ViewerId>,
+    timers: BTreeSet<(Instant, ViewerId)>,
+    out: Vec<Datagram>,
+}
+
+impl Core {
+    pub(crate) fn new(config: Arc<Config>, limit: usize) -> Self {
+        Self {
+            config,
+            limit,
+            stopped: false,
+            last: 0,
+            seats: HashMap::new(),
+            by_address: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            timers: BTreeSet::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// How many viewers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// How many viewers, addresses and names are remembered.
+    #[cfg(test)]
+    pub(crate) fn footprint(&self) -> (usize, usize, usize) {
+        assert_eq!(self.timers.len(), self.seats.len());
+        (self.seats.len(), self.by_address.len(), self.by_ufrag.len())
+    }
+
+    /// Whether another viewer may come.
+    pub(crate) fn has_room(&self) -> Result<(), OfferError> {
+        if self.stopped {
+            Err(OfferError::Stopped)
+        } else if self.seats.len() >= self.limit {
+            Err(OfferError::Full { limit: self.limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes a connection in.
+    pub(crate) fn insert(&mut self, now: Instant, peer: Peer) -> Result<ViewerId, OfferError> {
+        self.has_room()?;
+        self.last += 1;
+        let id = ViewerId(self.last);
+        let ufrag = peer.ufrag().to_owned();
+        self.by_ufrag.insert(ufrag.clone(), id);
+        self.timers.insert((now, id));
+        let seat = Seat {
+            peer,
+            due: now,
+            addresses: Vec::new(),
+            ufrag,
+        };
+        self.seats.insert(id, seat);
+        Ok(id)
+    }
+
+    /// A datagram from a socket.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) {
+        // A check names its viewer; it may come from a new address, or from
+        // the address of a viewer that was there before.
+        let named = stun::server_ufrag(bytes).map(|ufrag| self.by_ufrag.get(ufrag).copied());
+        let id = match named {
+            Some(named) => named,
+            None => self.by_address.get(&from).copied(),
+        };
+        let Some(id) = id else {
+            return;
+        };
+        if named.is_some() && self.by_address.get(&from) != Some(&id) {
+            // Only a check with the right password moves an address.
+            let seat = self.seats.get(&id);
+            if !seat.is_some_and(|s| s.peer.accepts(now, from, to, bytes)) {
+                return;
+            }
+            self.learn(id, from);
+        }
+        self.with(id, |peer, out| {
+            peer.receive(now, from, to, bytes)?;
+            peer.drain(now, out)
+        });
+    }
+
+    fn learn(&mut self, id: ViewerId, from: SocketAddr) {
+        if let Some(old) = self.by_address.insert(from, id)
+            && let Some(seat) = self.seats.get_mut(&old)
+        {
+            seat.addresses.retain(|a| *a != from);
+        }
+        if let Some(seat) = self.seats.get_mut(&id) {
+            if seat.addresses.len() == MOST_ADDRESSES {
+                let oldest = seat.addresses.remove(0);
+                self.by_address.remove(&oldest);
+            }
+            seat.addresses.push(from);
+        }
+    }
+
+    /// What other threads asked for.
+    pub(crate) fn handle_calls(&mut self, now: Instant, calls: Calls) {
+        for id in calls.ready {
+            self.with(id, |peer, out| {
+                let packets = lock(peer.slot()).inbox.take();
+                packets.iter().try_for_each(|p| peer.write(now, p, out))
+            });
+        }
+        for id in calls.close {
+            self.close(now, id);
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some((due, id)) = self.timers.first().copied() {
+            if due > now {
+                break;
+            }
+            self.with(id, |peer, out| peer.advance(now, out));
+        }
+    }
+
+    /// When [`Core::handle_timeout`] is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Datagrams to be sent, in order.
+    pub(crate) fn take_output(&mut self) -> Vec<Datagram> {
+        std::mem::take(&mut self.out)
+    }
+
+    pub(crate) fn etag(&self, id: ViewerId) -> Option<String> {
+        let seat = self.seats.get(&id)?;
+        Some(format!("\"{}\"", seat.ufrag))
+    }
+
+    pub(crate) fn trickle(&self, id: ViewerId, fragment: &str) -> Result<(), FragmentError> {
+        let seat = self.seats.get(&id).ok_or(FragmentError::Gone)?;
+        seat.peer.trickle(fragment)
+    }
+
+    pub(crate) fn restart_ice(
+        &mut self,
+        now: Instant,
+        id: ViewerId,
+        fragment: &str,
+    ) -> Result<String, FragmentError> {
+        let addresses = self.config.advertised.clone();
+        let mut answer = Err(FragmentError::Gone);
+        self.with(id, |peer, out| {
+            answer = peer.restart_ice(now, fragment, &addresses);
+            peer.drain(now, out)
+        });
+        if let Some(seat) = self.seats.get_mut(&id)
+            && seat.ufrag != seat.peer.ufrag()
+        {
+            self.by_ufrag.remove(&seat.ufrag);
+            seat.peer.ufrag().clone_into(&mut seat.ufrag);
+            self.by_ufrag.insert(seat.ufrag.clone(), id);
+        }
+        answer
+    }
+
+    /// Ends a connection and tells the player.
+    pub(crate) fn close(&mut self, now: Instant, id: ViewerId) {
+        self.with(id, |peer, out| {
+            peer.close(now, out);
+            Err(Reason::Local)
+        });
+    }
+
+    /// Ends all connections and takes no more.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.stopped = true;
+        let all: Vec<ViewerId> = self.seats.keys().copied().collect();
+        for id in all {
+            self.close(now, id);
+        }
+    }
+
+    /// Runs something on one connection, and sets its timer anew. A fault or a
+    /// panic within ends that connection and no other.
+    fn with(
+        &mut self,
+        id: ViewerId,
+        work: impl FnOnce(&mut Peer, &mut Vec<Datagram>) -> Result<(), Reason>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return;
+        };
+        let out = &mut self.out;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            work(&mut seat.peer, out)?;
+            Ok(seat.peer.due())
+        }));
+        self.timers.remove(&(seat.due, id));
+        match result.unwrap_or(Err(Reason::Failed)) {
+            Ok(due) => {
+                seat.due = due;
+                self.timers.insert((due, id));
+            }
+            Err(reason) => self.remove(id, reason),
+        }
+    }
+
+    fn remove(&mut self, id: ViewerId, reason: Reason) {
+        let Some(seat) = self.seats.remove(&id) else {
+            return;
+        };
+        self.timers.remove(&(seat.due, id));
+        self.by_ufrag.remove(&seat.ufrag);
+        for address in &seat.addresses {
+            self.by_address.remove(address);
+        }
+        tracing::info!(viewer = %id, ?reason, "viewer gone");
+        lock(seat.peer.slot()).closed(reason);
+    }
+}

@@ -1,0 +1,172 @@
+//! A player made of the same library.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::media::{Direction, KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RawPacket;
+use str0m::rtp::rtcp::{Rtcp, SenderInfo};
+use str0m::{Candidate, Event, Input, Output, Rtc};
+
+use crate::peer::Datagram;
+
+pub(super) struct Browser {
+    rtc: Rtc,
+    address: SocketAddr,
+    pending: Option<SdpPendingOffer>,
+    due: Option<Instant>,
+    pub audio: Mid,
+    pub video: Mid,
+    connected: bool,
+    pub closed: bool,
+    pub sound: Vec<MediaData>,
+    pub pictures: Vec<MediaData>,
+    pub reports: Vec<SenderInfo>,
+}
+
+impl Browser {
+    pub(super) fn new(now: Instant, address: SocketAddr) -> Self {
+        let mut rtc = Rtc::builder()
+            .set_reordering_size_video(200)
+            .enable_raw_packets(true)
+            .build(now);
+        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        Self {
+            rtc,
+            address,
+            pending: None,
+            due: Some(now),
+            audio: "0".into(),
+            video: "1".into(),
+            connected: false,
+            closed: false,
+            sound: Vec::new(),
+            pictures: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due.filter(|_| self.rtc.is_alive())
+    }
+
+    pub(super) fn offer(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        self.audio = sdp.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        self.video = sdp.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        let (offer, pending) = sdp.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    pub(super) fn answer(&mut self, answer: &str) {
+        let answer = SdpAnswer::from_sdp_string(answer).unwrap();
+        let pending = self.pending.take().unwrap();
+        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+    }
+
+    /// Moves to another address and begins an ICE restart. Gives the fragment
+    /// for the server.
+    pub(super) fn roam(&mut self, address: SocketAddr) -> String {
+        self.address = address;
+        let mut sdp = self.rtc.sdp_api();
+        sdp.ice_restart(false);
+        let (offer, pending) = sdp.apply().unwrap();
+        self.pending = Some(pending);
+        self.rtc
+            .add_local_candidate(Candidate::host(address, "udp").unwrap());
+        let offer: SdpOffer = offer;
+        let text = offer.to_sdp_string();
+        let get = |name: &str| {
+            text.lines()
+                .find(|l| l.starts_with(name))
+                .unwrap()
+                .to_owned()
+        };
+        format!("{}\r\n{}\r\n", get("a=ice-ufrag:"), get("a=ice-pwd:"))
+    }
+
+    /// Takes the server's fragment: its answer with other credentials.
+    pub(super) fn restarted(&mut self, answer: &str, fragment: &str) {
+        let mut text = String::new();
+        for line in answer.lines() {
+            let name = ["a=ice-ufrag:", "a=ice-pwd:"]
+                .into_iter()
+                .find(|n| line.starts_with(n));
+            let new = name.and_then(|n| fragment.lines().find(|l| l.starts_with(n)));
+            text.push_str(new.unwrap_or(line));
+            text.push_str("\r\n");
+        }
+        self.answer(&text);
+    }
+
+    pub(super) fn request_key(&mut self) {
+        let mut writer = self.rtc.writer(self.video).unwrap();
+        writer
+            .request_keyframe(None, KeyframeRequestKind::Pli)
+            .unwrap();
+        self.due = Some(
+            self.due
+                .map_or_else(Instant::now, |due| due.min(Instant::now())),
+        );
+    }
+
+    pub(super) fn close(&mut self) {
+        self.rtc.close().unwrap();
+    }
+
+    pub(super) fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if let Ok(receive) = Receive::new(Protocol::Udp, from, self.address, bytes) {
+            let input = Input::Receive(now, receive);
+            if self.rtc.accepts(&input) {
+                self.rtc.handle_input(input).unwrap();
+            }
+        }
+    }
+
+    pub(super) fn advance(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        }
+    }
+
+    pub(super) fn output(&mut self, now: Instant) -> Vec<Datagram> {
+        let mut out = Vec::new();
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(at) if at > now || !self.rtc.is_alive() => {
+                    self.due = Some(at);
+                    return out;
+                }
+                Output::Timeout(_) => self.rtc.handle_input(Input::Timeout(now)).unwrap(),
+                Output::Transmit(t) => out.push(Datagram {
+                    from: t.source,
+                    to: t.destination,
+                    bytes: t.contents.into(),
+                }),
+                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(Event::MediaData(data)) if data.mid == self.video => {
+                    self.pictures.push(data);
+                }
+                Output::Event(Event::MediaData(data)) => self.sound.push(data),
+                Output::Event(Event::RawPacket(raw)) => {
+                    if let RawPacket::RtcpRx(Rtcp::SenderReport(report)) = *raw {
+                        self.reports.push(report.sender_info);
+                    }
+                }
+                Output::Event(_) => {}
+            }
+        }
+    }
+}
