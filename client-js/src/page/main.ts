@@ -256,6 +256,7 @@ class Page {
   #refused(error: VisavisError, signal: AbortSignal): void {
     this.#status("failed");
     this.#stage.phase = "ended";
+    this.#composer.enabled = false;
     if (error.code === "unauthorized" && !this.#invitation.has("session")) {
       this.#askForKey(this.#apiKey !== undefined);
       return;
@@ -266,7 +267,7 @@ class Page {
         this.#forget("avatar", "voice");
         void this.#start();
       };
-      actions.splice(0, 1, { label: "Take the usual face and voice", run: usual });
+      actions.splice(0, 1, { label: "Use the default face and voice", run: usual });
     }
     this.#notice.show({ ...explain(error), actions });
     if (error.code === "unreachable") {

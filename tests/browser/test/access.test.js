@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { after, before, describe, test } from "node:test";
+import { shot, startBrowser, untilEvent, untilLive } from "../support/browser.js";
+import { startServer } from "../support/server.js";
+
+const { source: AXE } = createRequire(import.meta.url)("axe-core");
+const VIEWPORTS = {
+  phone: { width: 360, height: 740 },
+  tablet: { width: 820, height: 1180 },
+  desktop: { width: 1440, height: 900 },
+};
+
+/** What axe finds wrong with the page, in short. */
+async function violations(page) {
+  await page.evaluate(AXE);
+  const { violations: found } = await page.evaluate(() => window.axe.run());
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+}
+
+describe("a page for everybody", () => {
+  let server;
+  let browser;
+  before(async () => {
+    server = await startServer();
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.stop();
+    await server?.stop();
+  });
+
+  for (const [name, viewport] of Object.entries(VIEWPORTS)) {
+    for (const colorScheme of ["light", "dark"]) {
+      test(`${name}, ${colorScheme}: nothing that axe objects to, nothing that scrolls sideways`, async () => {
+        const page = await browser.open(server.url, { viewport, colorScheme });
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        await untilLive(page);
+        await page.waitForSelector("#voice option", { state: "attached" });
+        await page.click("#panel summary");
+        await page.fill("#text", "Good evening! I am glad that you came by today.");
+        await page.press("#text", "Enter");
+        await untilEvent(page, "word", { text: "glad" });
+        await page.waitForSelector("#receipt:not([hidden])");
+        assert.deepEqual(await violations(page), []);
+        const overhang = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement;
+          return scrollWidth - clientWidth;
+        });
+        assert.equal(overhang, 0);
+        await shot(page, `${name}-${colorScheme}`);
+        await shot(page, `${name}-${colorScheme}-whole`, { fullPage: true });
+        await page.close();
+      });
+    }
+  }
+
+  test("error states have nothing that axe objects to", async () => {
+    const page = await browser.open(`${server.url}/?avatar=nobody`);
+    await page.waitForSelector("#notice:not([hidden])");
+    assert.deepEqual(await violations(page), []);
+    await page.close();
+  });
+
+  test("everything can be done with the keyboard alone", async () => {
+    const page = await browser.open(server.url);
+    await untilLive(page);
+    await page.waitForSelector("#voice option", { state: "attached" });
+    const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.className);
+    await page.keyboard.press("Tab");
+    assert.equal(await focus(), "skip");
+    await page.keyboard.press("Enter");
+    assert.equal(await focus(), "text");
+    await page.keyboard.type("One line");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type("and another, and so on and so on, until somebody stops me.");
+    assert.match(await page.inputValue("#text"), /line\nand/);
+    await page.keyboard.press("Enter");
+    await untilEvent(page, "word", { text: "another" });
+    await page.keyboard.press("Escape");
+    await untilEvent(page, "speak_ended", { interrupted: true });
+    assert.equal(await focus(), "text");
+    // What was said can be had again.
+    await page.keyboard.press("ArrowUp");
+    assert.match(await page.inputValue("#text"), /^One line/);
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await page.inputValue("#text"), "");
+
+    // From here every control can be reached, each with a visible focus.
+    const reached = [];
+    for (let step = 0; step < 30; step++) {
+      await page.keyboard.press("Tab");
+      const { name, ring } = await page.evaluate(() => {
+        const element = document.activeElement;
+        const look = (target) => {
+          const { outlineStyle, outlineWidth } = getComputedStyle(target);
+          return outlineStyle !== "none" && outlineWidth !== "0px";
+        };
+        return {
+          name: element.id || element.name || element.className || element.tagName.toLowerCase(),
+          ring: look(element) || (element.nextElementSibling && look(element.nextElementSibling)),
+        };
+      });
+      if (name === "body") break;
+      reached.push(name);
+      assert.ok(ring, `${name} shows its focus`);
+    }
+    for (const name of ["speak", "example", "avatar", "voice", "download", "summary"]) {
+      assert.ok(reached.includes(name), `${name} is among ${reached.join(", ")}`);
+    }
+    await page.focus(".example");
+    await page.keyboard.press("Space");
+    await untilEvent(page, "speak_ended", { interrupted: false });
+    await page.focus("#panel summary");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.querySelector("#panel").open), true);
+    assert.deepEqual(page.faults, []);
+    await page.close();
+  });
+
+  test("screen readers get captions as text, once each", async () => {
+    const page = await browser.open(server.url);
+    await untilLive(page);
+    await page.fill("#text", "Good evening!");
+    await page.press("#text", "Enter");
+    await untilEvent(page, "speak_ended");
+    const log = page.getByRole("log", { name: "Captions" });
+    assert.equal(await log.innerText(), "Good evening!");
+    await page.close();
+  });
+});
+
+describe("a browser that wants a gesture before sound", () => {
+  let server;
+  let browser;
+  before(async () => {
+    server = await startServer();
+    browser = await startBrowser({ autoplay: false });
+  });
+  after(async () => {
+    await browser?.stop();
+    await server?.stop();
+  });
+
+  test("shows the face silently, says so, and takes the first key for a gesture", async () => {
+    const page = await browser.open(server.url);
+    await untilLive(page);
+    const muted = () => page.evaluate(() => document.querySelector("#video").muted);
+    await page.waitForSelector('#sound:has-text("Turn sound on")');
+    assert.equal(await muted(), true);
+    await shot(page, "sound-blocked");
+    await page.focus("#text");
+    await page.keyboard.type("Hello");
+    await page.waitForSelector('#sound:has-text("Sound on")', { state: "attached" });
+    assert.equal(await muted(), false);
+    assert.equal(await page.evaluate(() => document.querySelector("#video").paused), false);
+    await page.close();
+  });
+});

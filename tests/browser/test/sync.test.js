@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { envelope, levelsOf, mouthOpening, pictureLag } from "../support/analysis.js";
+import {
+  OUTPUT,
+  sessionOf,
+  startBrowser,
+  untilEvent,
+  untilFrames,
+  untilLive,
+  watch,
+  watched,
+} from "../support/browser.js";
+import { pictures, sound } from "../support/media.js";
+import { startServer } from "../support/server.js";
+import { settle } from "../support/text.js";
+import { bursts } from "../support/voice.js";
+
+const SECOND = 25;
+const RATE = 24_000;
+/**
+ * In the file. The mouth is no lamp: lips open ahead of a sound and close after it, and a picture
+ * lasts 40 ms. Within two pictures either way nobody sees the difference.
+ */
+const FILE_MS = 80;
+/**
+ * How much Chromium's own buffers of sound and picture may add to what was sent. It aligns them
+ * within 20 to 50 ms when at ease; a busy machine without a sound card is not.
+ */
+const BROWSER_MS = 120;
+
+describe("sound and picture", () => {
+  let server;
+  let browser;
+  before(async () => {
+    server = await startServer();
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.stop();
+    await server?.stop();
+  });
+
+  test("lips follow pushed sound in step, in the browser and in the recording", async () => {
+    const page = await browser.open(server.url);
+    await untilLive(page);
+    const { id, token } = await sessionOf(page);
+    // Chromium's buffers settle during the first seconds of a connection.
+    await untilFrames(page, 5 * SECOND);
+    await watch(page);
+    await untilFrames(page, 2 * SECOND);
+    const pushed = await fetch(`${server.url}/v1/sessions/${id}/speak`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": `audio/pcm;rate=${RATE}` },
+      body: bursts(RATE),
+    });
+    assert.equal(pushed.status, 202);
+    const { turn } = await pushed.json();
+    await untilEvent(page, "speak_ended", { turn });
+    await untilFrames(page, SECOND);
+    const { frames, side, levels } = await watched(page);
+    const seenLag = lag(frames, side, levels);
+
+    await page.close();
+    await settle(async () => {
+      const { state } = await server.api("GET", `/v1/recordings/${id}`);
+      return state === "ready" || undefined;
+    });
+    const path = join(OUTPUT, "sync.mp4");
+    const response = await fetch(`${server.url}/v1/recordings/${id}/video.mp4`);
+    await writeFile(path, Buffer.from(await response.arrayBuffer()));
+    const recordedLag = lag(await pictures(path, side), side, levelsOf(await sound(path), 48_000));
+
+    console.log("mouth after sound, ms:", JSON.stringify({ browser: seenLag, recording: recordedLag }));
+    assert.ok(recordedLag.score > 0.6, "the recorded mouth follows the sound");
+    assert.ok(Math.abs(recordedLag.lagMs) <= FILE_MS, `${recordedLag.lagMs} ms in the recording`);
+    assert.ok(seenLag.score > 0.5, "the seen mouth follows the sound");
+    const added = seenLag.lagMs - recordedLag.lagMs;
+    assert.ok(Math.abs(added) <= BROWSER_MS, `the browser adds ${added} ms`);
+  });
+});
+
+/** How much the mouth lags behind the sound; the rest is what it looks like before the first sound. */
+function lag(frames, side, levels) {
+  const first = levels.find(([, rms]) => rms > 0.01)[0];
+  const last = levels.findLast(([, rms]) => rms > 0.01)[0];
+  const calm = frames.filter(({ at }) => at < first - 200 && at > first - 2000);
+  const near = (at) => at > first - 800 && at < last + 800;
+  const opening = mouthOpening(frames, calm, side).filter(({ at }) => near(at));
+  return pictureLag(opening, envelope(levels.filter(([at]) => near(at))));
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import {
+  sessionOf,
+  startBrowser,
+  untilEvent,
+  untilFrames,
+  untilLive,
+  watch,
+  watched,
+} from "../support/browser.js";
+import { startServer } from "../support/server.js";
+import { settle } from "../support/text.js";
+
+const SECOND = 25;
+const SENTENCE = "Two people are looking at me, and both of them see the very same thing.";
+
+describe("viewers", () => {
+  let server;
+  let browser;
+  before(async () => {
+    server = await startServer();
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.stop();
+    await server?.stop();
+  });
+
+  const viewersOf = async (id) => (await server.api("GET", `/v1/sessions/${id}/stats`)).viewers;
+
+  test("two viewers see the same; one that vanishes is freed and the other goes on", async () => {
+    const first = await browser.open(server.url);
+    await untilLive(first);
+    const { id, token } = await sessionOf(first);
+    const second = await browser.open(`${server.url}/#session=${id}&token=${token}`);
+    await untilLive(second);
+    await untilFrames(second, SECOND);
+    assert.equal((await viewersOf(id)).length, 2);
+
+    await Promise.all([watch(first), watch(second)]);
+    await first.fill("#text", SENTENCE);
+    await first.press("#text", "Enter");
+    await Promise.all([first, second].map((page) => untilEvent(page, "speak_ended")));
+    const [one, two] = await Promise.all([watched(first), watched(second)]);
+
+    // One encoding for both: the decoded pictures are the same bytes. A browser may leave out a
+    // few on a busy machine, each page others.
+    const hashes = ({ frames }) => frames.map(({ pixels }) => createHash("sha1").update(pixels).digest("hex"));
+    const seen = new Set(hashes(one));
+    const common = hashes(two).filter((hash) => seen.has(hash)).length;
+    assert.ok(common > 0.6 * two.frames.length, `${common} of ${two.frames.length} pictures are the same`);
+    for (const { levels } of [one, two]) {
+      assert.ok(Math.max(...levels.map(([, rms]) => rms)) > 0.05, "both hear it");
+    }
+    const captions = await Promise.all([first, second].map((page) => page.textContent("#captions .caption")));
+    assert.equal(captions[0], captions[1]);
+
+    // Its process dies: no goodbye of any kind reaches the server.
+    await second.goto("chrome://crash").catch(() => undefined);
+    const left = await settle(async () => {
+      const viewers = await viewersOf(id);
+      return viewers.length === 1 ? viewers : undefined;
+    });
+    assert.equal(left[0].state, "connected");
+    await untilEvent(first, "viewer_left", { reason: "vanished" });
+    await first.fill("#text", "Still here.");
+    await first.press("#text", "Enter");
+    await untilEvent(first, "word", { text: "Still" });
+    await untilFrames(first, SECOND);
+    assert.deepEqual(first.faults, []);
+    await first.close();
+  });
+
+  test("a third-party WHEP player plays a session", async () => {
+    const { id, urls } = await server.api("POST", "/v1/sessions", {});
+    const page = await browser.open("about:blank");
+    await page.route("http://player.test/", (route) =>
+      route.fulfill({ contentType: "text/html", body: "<!doctype html><video autoplay playsinline></video>" }),
+    );
+    await page.goto("http://player.test/");
+    await page.evaluate(playerSource());
+    await page.evaluate(async (endpoint) => {
+      const video = document.querySelector("video");
+      const player = new window.WebRTCPlayer({ video, type: "whep", iceServers: [] });
+      window.player = player;
+      await player.load(new URL(endpoint));
+    }, new URL(urls.whep, server.url).href);
+    await untilFrames(page, 2 * SECOND);
+    assert.equal((await viewersOf(id)).length, 1);
+    const tracks = await page.evaluate(() =>
+      document.querySelector("video").srcObject.getTracks().map(({ kind, muted }) => ({ kind, muted })),
+    );
+    assert.deepEqual(tracks.map(({ kind }) => kind).sort(), ["audio", "video"]);
+    assert.ok(tracks.every(({ muted }) => !muted), "both tracks carry something");
+    await page.evaluate(() => window.player.unload());
+    await settle(async () => ((await viewersOf(id)).length === 0 ? true : undefined));
+    await server.api("DELETE", `/v1/sessions/${id}`);
+    await page.close();
+  });
+});
+
+/** Eyevinn's player with what it needs, for a page without a bundler. Advertisements are left out. */
+function playerSource() {
+  const read = (path) => readFileSync(new URL(`../node_modules/${path}`, import.meta.url), "utf8");
+  const module = (source) => `(module, exports, require) => {${source}\n}`;
+  return `(() => {
+    const sources = {
+      events: ${module(read("events/events.js"))},
+      "@eyevinn/whpp-client": ${module(read("@eyevinn/whpp-client/dist/whpp-client.js"))},
+      "@eyevinn/csai-manager": (module) => { module.exports = {}; },
+      player: ${module(read("@eyevinn/webrtc-player/dist/main.js"))},
+    };
+    const loaded = {};
+    const require = (name) => {
+      if (!loaded[name]) {
+        loaded[name] = { exports: {} };
+        sources[name](loaded[name], loaded[name].exports, require);
+      }
+      return loaded[name].exports;
+    };
+    window.WebRTCPlayer = require("player").WebRTCPlayer;
+  })()`;
+}
