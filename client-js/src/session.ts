@@ -142,12 +142,6 @@ export class Session extends Emitter<SessionEvents> {
     this.#info = info;
     this.#recording = info.recording;
     this.#socket = new Socket(() => this.#socketAddress(), this.#ending.signal);
-    const abort = (): void => {
-      if (this.owned) this.close().catch(() => undefined);
-      else this.leave();
-    };
-    if (options.signal?.aborted) abort();
-    else options.signal?.addEventListener("abort", abort, { once: true });
   }
 
   /** Creates a session on the server. Nothing is played until `connect`. */
@@ -187,8 +181,20 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   static #from(info: SessionInfo, options: ServerOptions, token: Token, owned: boolean): Session {
-    const http = new Http(serverOf(options), () => token.current ?? options.apiKey, options.fetch);
-    return new Session(http, token, info, options, owned);
+    const { apiKey } = options;
+    // The token of a session that has ended can no longer be renewed; a key outlives it.
+    const credential = (): string | undefined =>
+      session.#ending.signal.aborted ? (apiKey ?? token.current) : (token.current ?? apiKey);
+    const http = new Http(serverOf(options), credential, options.fetch);
+    const session = new Session(http, token, info, options, owned);
+    const abort = (): void => {
+      if (owned) session.close().catch(() => undefined);
+      else session.leave();
+    };
+    // Also when it came while the server was still answering.
+    if (options.signal?.aborted) abort();
+    else options.signal?.addEventListener("abort", abort, { once: true });
+    return session;
   }
 
   get id(): string {
@@ -222,9 +228,9 @@ export class Session extends Emitter<SessionEvents> {
     return this.token.current;
   }
 
-  /** What requests of this session are sent with: its token, or the API key; nothing if open. */
-  get currentCredential(): string | undefined {
-    return this.token.current ?? this.options.apiKey;
+  /** Whether a plain link to the recording works: the server let us make a session with no key. */
+  get isOpen(): boolean {
+    return this.options.apiKey === undefined && (this.owned || this.token.current === undefined);
   }
 
   /** Latency receipts of the turns so far, by turn. */
@@ -349,6 +355,13 @@ export class Session extends Emitter<SessionEvents> {
     return this.#info;
   }
 
+  /** Asks the server for the recording's size and state, also after the session's end. */
+  async refreshRecording(): Promise<RecordingState> {
+    const path = `/v1/recordings/${encodeURIComponent(this.#recording.id ?? this.id)}`;
+    this.#recording = await this.http.json<RecordingState>(path);
+    return this.#recording;
+  }
+
   /** Tries the media path again at once, for example after the user has changed the network. */
   retryMedia(): void {
     this.#link?.nudge();
@@ -441,7 +454,13 @@ export class Session extends Emitter<SessionEvents> {
         this.#takeReceipt(event);
         break;
       case "recording":
-        this.#recording = { ...this.#recording, ...event };
+        this.#recording = {
+          id: this.#recording.id ?? this.id,
+          state: event.state,
+          bytes: event.bytes,
+          duration_ms: event.duration_ms,
+          reason: event.reason ?? null,
+        };
         break;
       default:
         break;
@@ -534,7 +553,7 @@ export class Session extends Emitter<SessionEvents> {
     const url = new URL(this.http.url(this.#info.urls.ws));
     url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
     // A browser's WebSocket has no headers of its own.
-    const credential = this.currentCredential;
+    const credential = this.token.current ?? this.options.apiKey;
     if (credential) url.searchParams.set("token", credential);
     return url.href;
   }

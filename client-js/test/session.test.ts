@@ -148,6 +148,25 @@ describe("session", () => {
     clearInterval(flowing);
   });
 
+  it("deletes a session that was aborted while the server made it", async () => {
+    const { server } = ordinary();
+    const ending = new AbortController();
+    server.routes["POST /v1/sessions"] = () => {
+      ending.abort();
+      return json(sessionInfo(), 201);
+    };
+    const session = await Session.create({
+      server: "http://server.test",
+      fetch: server.fetch,
+      signal: ending.signal,
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(session.state).toBe("closed");
+    expect(server.requests(`DELETE ${SELF}`)[0]?.headers.get("authorization")).toBe(
+      "Bearer first-token",
+    );
+  });
+
   it("tells events, captions and receipts, and resolves turns", async () => {
     const { server, streams } = ordinary();
     const { session, flowing } = await live(server);

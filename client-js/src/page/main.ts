@@ -340,9 +340,9 @@ class Page {
   async #showRecording(): Promise<void> {
     const session = this.#session;
     if (!session || document.hidden) return;
-    if (session.state === "failed" || session.recording.state === "ready") return;
+    if (session.state === "failed" || session.recording.state !== "recording") return;
     // A break is told by the session's own events.
-    await session.refresh().catch(() => undefined);
+    await session.refreshRecording().catch(() => undefined);
     if (session === this.#session) this.#recorder.show(session);
   }
 

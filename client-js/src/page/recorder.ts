@@ -14,8 +14,8 @@ export class Recorder {
 
   constructor() {
     this.#link.addEventListener("click", (event) => {
-      // Without credentials a plain link does; a link cannot send any, so otherwise fetch it.
-      if (!this.#session?.currentCredential) return;
+      // On an open server the plain link does; a link cannot send credentials, so fetch it then.
+      if (!this.#session || this.#session.isOpen) return;
       event.preventDefault();
       void this.#download();
     });
