@@ -11,7 +11,7 @@ const TEMPLATE = `
   <p class="note" part="note" role="status"></p>
   <div class="controls" part="controls">
     <button type="button" class="stop" part="button" hidden>Stop</button>
-    <button type="button" class="sound" part="button" aria-pressed="true">Sound</button>
+    <button type="button" class="sound" part="button">Turn sound off</button>
   </div>
   <div class="captions" part="captions"></div>
 </div>`;
@@ -220,8 +220,7 @@ export class VisavisAvatar extends HTMLElement {
 
   #showSound(): void {
     const { on, blocked } = this.#sound;
-    this.#soundButton.ariaPressed = String(on);
-    this.#soundButton.textContent = on ? "Sound on" : "Turn sound on";
+    this.#soundButton.textContent = on ? "Turn sound off" : "Turn sound on";
     this.#controls.classList.toggle("needed", blocked);
   }
 }

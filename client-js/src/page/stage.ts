@@ -80,10 +80,9 @@ export class Stage {
   }
 
   #showSound(): void {
-    const { on, blocked } = this.#sound;
+    const { on } = this.#sound;
     this.#soundButton.hidden = false;
-    this.#soundButton.classList.toggle("blocked", blocked);
-    this.#soundButton.ariaPressed = String(on);
-    setText(this.#soundButton, on ? "Sound on" : blocked ? "Turn sound on" : "Sound off");
+    this.#soundButton.classList.toggle("needed", !on);
+    setText(this.#soundButton, on ? "Turn sound off" : "Turn sound on");
   }
 }

@@ -151,7 +151,7 @@ describe("a browser that wants a gesture before sound", () => {
     await shot(page, "sound-blocked");
     await page.focus("#text");
     await page.keyboard.type("Hello");
-    await page.waitForSelector('#sound:has-text("Sound on")', { state: "attached" });
+    await page.waitForSelector('#sound:has-text("Turn sound off")', { state: "attached" });
     assert.equal(await muted(), false);
     assert.equal(await page.evaluate(() => document.querySelector("#video").paused), false);
     await page.close();
