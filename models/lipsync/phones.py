@@ -73,9 +73,13 @@ def targets(ipa):
         return [(1.0, ("sil",))]
     if not letters:
         return [(1.0, None)]
+    if len(letters) == 2 and letters[0] in "td" and letters[1] in "ʃʒɕʑʂʐ":
+        return [(1.0, ("CH", "DD"))]
+    if len(letters) == 2 and letters[0] in "td" and letters[1] in "sz":
+        return [(1.0, ("SS", "DD"))]
     if len(letters) == 2 and letters[0] not in UNSEEN and letters[1] not in UNSEEN:
         return [(FIRST_HALF, PHONE[letters[0]]), (1 - FIRST_HALF, PHONE[letters[1]])]
-    return [(1.0, PHONE.get(letters[0]))]
+    return [(1.0, next((PHONE[c] for c in letters if c in PHONE), None))]
 
 
 # Inventories: onsets, vowels, codas (with their chance), tones. Sounds are those of Kokoro's vocabulary.

@@ -29,6 +29,23 @@ CURVES = torch.tensor(
 )
 
 
+# Frames before the end of a word's first stop that are still taught.
+HEARD_CLOSURE = 7
+
+
+def forget_silent_closures(viseme, mask):
+    """Nobody can hear lips that close in silence: of a stop after a pause only the
+    last part is taught, or the network would see closures in every noise."""
+    starts = np.flatnonzero((viseme[1:] != viseme[:-1]) & (viseme[:-1] == 0)) + 1
+    for start in starts:
+        if viseme[start] in (phones.INDEX["PP"], phones.INDEX["DD"], phones.INDEX["kk"]):
+            end = start + 1
+            while end < len(viseme) and viseme[end] == viseme[start]:
+                end += 1
+            if end - HEARD_CLOSURE > start:
+                viseme[start : end - HEARD_CLOSURE], mask[start : end - HEARD_CLOSURE] = UNKNOWN, 0
+
+
 class Clips:
     """All arrays in memory, one long piece each; chunks are cut anywhere."""
 
@@ -41,29 +58,51 @@ class Clips:
             if hold_out and not path.stem.endswith("-0"):
                 continue
             with np.load(path) as arrays:
+                viseme, mask = arrays["viseme"], arrays["mask"]
+                if not hold_out:
+                    forget_silent_closures(viseme, mask)
                 self.mel.append(arrays["mel"])
-                self.viseme.append(arrays["viseme"])
-                self.mask.append(arrays["mask"])
+                self.viseme.append(viseme)
+                self.mask.append(mask)
                 self.group.append(engine)
         self.length = np.array([len(m) for m in self.mel])
+        self.noises = [i for i, group in enumerate(self.group) if group == "noises"]
 
     def balance(self, engine_weight):
         """Chance of each clip: its length times the weight of its engine."""
         chance = self.length * np.array([engine_weight.get(g, 1.0) for g in self.group])
         return np.cumsum(chance / chance.sum())
 
+    def pause(self, rng, i, n):
+        """`n` frames without a voice: the silence of clip `i` itself, or other noises."""
+        if rng.random() < 0.4 and self.noises:
+            j = int(rng.choice(self.noises))
+            start = int(rng.integers(max(1, self.length[j] - n)))
+            return self.mel[j][start : start + n].astype(np.float32) - rng.uniform(0, 7)
+        still = np.flatnonzero(self.viseme[i] == 0)
+        if len(still) < 5:
+            return np.full((n, network.BANDS), np.log(1e-5), np.float32)
+        return self.mel[i][rng.choice(still, n)].astype(np.float32)
+
     def chunk(self, rng, cumulative):
-        """CHUNK frames, joined from as many clips as it takes."""
+        """CHUNK frames, joined from as many clips and pauses as it takes."""
         mel, viseme, mask, have = [], [], [], 0
         while have < CHUNK:
             i = min(int(np.searchsorted(cumulative, rng.random())), len(self.mel) - 1)
             start = int(rng.integers(max(1, self.length[i] - 100)))
+            if rng.random() < 0.6:  # a pause, then the clip from its beginning or from anywhere
+                still = self.pause(rng, i, min(int(rng.integers(10, 130)), CHUNK - have))
+                mel.append(still)
+                viseme.append(np.zeros(len(still), np.uint8))
+                mask.append(np.ones(len(still), np.uint16))
+                have += len(still)
+                start = 0 if rng.random() < 0.6 else start
             end = min(start + CHUNK - have, int(self.length[i]))
             mel.append(self.mel[i][start:end].astype(np.float32))
             viseme.append(self.viseme[i][start:end])
             mask.append(self.mask[i][start:end])
-            have += end - start
-        return mel, viseme, mask
+            have += max(0, end - start)
+        return np.concatenate(mel), np.concatenate(viseme), np.concatenate(mask)
 
 
 def channel(rng, mel):
@@ -108,9 +147,9 @@ def batch(clips, rng, cumulative, size):
     mels, visemes, masks = [], [], []
     for _ in range(size):
         mel, viseme, mask = clips.chunk(rng, cumulative)
-        mels.append(np.concatenate([channel(rng, m) for m in mel]))
-        visemes.append(np.concatenate(viseme))
-        masks.append(np.concatenate(mask))
+        mels.append(channel(rng, mel))
+        visemes.append(viseme)
+        masks.append(mask)
     target, known = soft_targets(np.stack(visemes), np.stack(masks))
     return torch.from_numpy(np.stack(mels)), torch.from_numpy(target), torch.from_numpy(known), np.stack(visemes)
 
@@ -205,11 +244,9 @@ def main():
     counts = np.zeros(15)
     for v in clips.viseme:
         counts += np.bincount(v[v != UNKNOWN], minlength=15)
-    weight = (counts / counts.sum() + 1e-4) ** -0.2
+    # Rare visemes count a little more; much more would make lips meet in noise.
+    weight = (counts / counts.sum() + 1e-4) ** -0.12
     weight /= (weight * counts).sum() / counts.sum()
-    # Lips that should have met, and teeth that should have touched the lip, are the errors people see.
-    weight[phones.INDEX["PP"]] *= 1.15
-    weight[phones.INDEX["FF"]] *= 1.15
     weight = torch.tensor(weight, dtype=torch.float32, device=device)
     cumulative = clips.balance({"kokoro": 2.0, "piper": 0.7, "flite": 0.9, "festival": 0.9, "noises": 1.1})
 
