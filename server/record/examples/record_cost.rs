@@ -1,7 +1,7 @@
 //! CPU time of recording on this machine: the writer's thread and the
 //! rewriting at the end.
 //!
-//! `cargo run --release -p record --example cost`
+//! `cargo run --release -p record --example record_cost`
 
 use std::time::Instant;
 
@@ -65,7 +65,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         packet.pts += HOP as i64;
         let _ = recorder.write(&packet);
     }
-    while handle.status().duration_ms + 2_000 < seconds as u64 * 1_000 {
+    while handle.status().ended.is_none()
+        && handle.status().duration_ms + 2_000 < seconds as u64 * 1_000
+    {
         std::thread::yield_now();
     }
     let recorded = cpu();

@@ -1,6 +1,6 @@
 //! CPU time of each codec on this machine, one thread.
 //!
-//! `cargo run --release -p codec --example cost`
+//! `cargo run --release -p codec --example codec_cost`
 
 #[path = "../tests/scene/mod.rs"]
 mod scene;
