@@ -1,107 +1,161 @@
-//! Says a text with the default voice and prints what it cost: the figures of
-//! this room. `cargo run --release -p speech --example say -- "text" out.f32`
+//! Says a text with one voice and prints what it cost.
+//!
+//! ```sh
+//! cargo run --release -p speech --example say -- joe "Hello there." out.wav
+//! ```
+//!
+//! CPU time is that of the calling thread (Linux), which does all the work.
 
+use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
-use media::seam::Voice;
-use media::speech::TimingQuality;
-use media::{Clause, VoiceInfo};
-use speech::g2p::{Accent, Phonemiser, gru::Network};
-use speech::piper::{Piper, Tuning, Weights};
+use media::{CLOCK_HZ, Clause, Timings};
+use speech::cut::Cutter;
+use speech::{Settings, Voices};
 
-fn memory() -> String {
-    std::fs::read_to_string("/proc/self/status")
-        .unwrap_or_default()
-        .lines()
-        .filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"))
-        .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect::<Vec<_>>()
-        .join(", ")
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [id, text, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: say VOICE TEXT [OUT.wav]".into());
+    };
+    let models = weights::directory();
+    let library = weights::runtime::locate(None, &models)?;
+    let environment = weights::runtime::init(&library)?.clone();
+    println!("memory before: {}", memory());
+    let voices = Voices::load(&Settings {
+        environment,
+        weights: models.join("weights"),
+        piper_folders: Vec::new(),
+        remote: Vec::new(),
+        parallel: 1,
+    })?;
+    let voice = voices.get(id)?;
+    let loading = Clock::start();
+    voices.warm(voice.as_ref())?;
+    println!("loaded in {loading}; memory: {}", memory());
+    let mut sound = Vec::new();
+    for clause in clauses(text) {
+        let clock = Clock::start();
+        let mut speaking = voice.begin(&clause)?;
+        println!("{:?}", clause.text);
+        println!("  timings after {clock}");
+        let mut first = None;
+        let mut length = 0;
+        while let Some(chunk) = speaking.next_chunk()? {
+            first.get_or_insert_with(|| clock.to_string());
+            length += chunk.len();
+            sound.extend(chunk);
+        }
+        let seconds = length as f64 / CLOCK_HZ as f64;
+        println!("  first sound after {}", first.unwrap_or_default());
+        println!(
+            "  all of {seconds:.2} s after {clock}, RTF {:.3}",
+            clock.cpu() / seconds
+        );
+        show(speaking.timings());
+    }
+    println!("memory: {}", memory());
+    if let Some(path) = rest.first() {
+        write(Path::new(path), &sound)?;
+    }
+    Ok(())
 }
 
-fn main() {
-    let mut args = std::env::args().skip(1);
-    let text = args.next().unwrap();
-    let out = args.next();
-    let models = weights::directory();
-    let library = weights::runtime::locate(None, &models).unwrap();
-    let environment = weights::runtime::init(&library).unwrap();
-    println!("start {}", memory());
-    let t = Instant::now();
-    let gru = Arc::new(Network::load(&models.join("weights/g2p-en/checkpoint20.npz")).unwrap());
-    let phonemiser = Arc::new(Phonemiser::new(Accent::American, gru));
-    println!("g2p {:?} {}", t.elapsed(), memory());
-    let t = Instant::now();
-    let w = Weights::load(
-        environment,
-        Path::new(&models.join("weights/piper-joe/en_US-joe-medium.onnx")),
-        Tuning::default(),
-    )
-    .unwrap();
-    println!("piper {:?} {}", t.elapsed(), memory());
-    let voice = Piper::new(
-        VoiceInfo {
-            id: "joe".into(),
-            name: "Joe".into(),
-            language: "en-US".into(),
-            licence: String::new(),
-            origin: String::new(),
-            sample_rate: 0,
-            cost: 0.1,
-            timing: TimingQuality::Exact,
-        },
-        Arc::new(w),
-        phonemiser,
-        0,
-    );
-    for round in 0..3 {
-        let clause = Clause {
-            text: text.clone(),
-            range: 0..text.len(),
-            ends_sentence: true,
-        };
-        let t = Instant::now();
-        let mut u = voice.begin(&clause).unwrap();
-        let begin = t.elapsed();
-        let mut sound = Vec::new();
-        let mut first = None;
-        while let Some(c) = u.next_chunk().unwrap() {
-            first.get_or_insert((t.elapsed(), c.len()));
-            sound.extend(c);
-        }
-        println!(
-            "begin {begin:?} first {first:?} all {:?} for {:.2} s {}",
-            t.elapsed(),
-            sound.len() as f64 / 48e3,
-            memory()
-        );
-        if round == 0 {
-            for p in &u.timings().phonemes {
-                print!(
-                    "{}[{}]{}-{} ",
-                    p.ipa,
-                    p.viseme.name(),
-                    p.start / 48,
-                    p.end / 48
-                );
-            }
-            println!();
-            for w in &u.timings().words {
-                print!("{} {}-{}, ", w.text, w.start / 48, w.end / 48);
-            }
-            println!();
-            if let Some(out) = &out {
-                std::fs::write(
-                    out,
-                    sound
-                        .iter()
-                        .flat_map(|x| x.to_le_bytes())
-                        .collect::<Vec<u8>>(),
-                )
-                .unwrap();
-            }
+fn clauses(text: &str) -> Vec<Clause> {
+    let mut cutter = Cutter::new();
+    let mut clauses = cutter.push(text);
+    clauses.extend(cutter.finish());
+    clauses
+}
+
+fn show(timings: &Timings) {
+    const MS: i64 = CLOCK_HZ / 1000;
+    let phonemes: Vec<_> = timings
+        .phonemes
+        .iter()
+        .map(|p| format!("{}/{} {}", p.ipa, p.viseme.name(), p.start / MS))
+        .collect();
+    println!("  {}", phonemes.join("  "));
+    let words: Vec<_> = timings
+        .words
+        .iter()
+        .map(|word| format!("{} {}-{}", word.text, word.start / MS, word.end / MS))
+        .collect();
+    println!("  {}", words.join(", "));
+}
+
+/// Wall and CPU time since a moment.
+struct Clock {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self {
+            wall: Instant::now(),
+            cpu: cpu_seconds(),
         }
     }
+
+    fn cpu(&self) -> f64 {
+        cpu_seconds() - self.cpu
+    }
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:.3} s CPU ({:.3} s wall)",
+            self.cpu(),
+            self.wall.elapsed().as_secs_f64()
+        )
+    }
+}
+
+/// Seconds that this thread ran.
+fn cpu_seconds() -> f64 {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .ok()
+        .and_then(|line| line.split(' ').next()?.parse::<f64>().ok())
+        .map_or(0.0, |nanoseconds| nanoseconds / 1e9)
+}
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let figure = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+            .map_or(0, |kilobytes| kilobytes / 1024)
+    };
+    format!(
+        "{} MB now, {} MB at most",
+        figure("VmRSS:"),
+        figure("VmHWM:")
+    )
+}
+
+/// Writes 16 bit mono.
+fn write(path: &Path, sound: &[f32]) -> std::io::Result<()> {
+    const RATE: u32 = CLOCK_HZ as u32;
+    let data = sound.len() as u32 * 2;
+    let mut bytes = Vec::with_capacity(44 + data as usize);
+    bytes.extend(b"RIFF");
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16_u32.to_le_bytes());
+    bytes.extend([1, 0, 1, 0]);
+    bytes.extend(RATE.to_le_bytes());
+    bytes.extend((RATE * 2).to_le_bytes());
+    bytes.extend([2, 0, 16, 0]);
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    for sample in sound {
+        bytes.extend(((sample * 32_767.0) as i16).to_le_bytes());
+    }
+    std::fs::write(path, bytes)
 }

@@ -278,6 +278,8 @@ fn is_symbol(symbol: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::normalise::normalise;
     use crate::testing;
@@ -339,6 +341,24 @@ mod tests {
             phonemes("butter", Accent::American).replace('ˈ', "ˌ"),
         ];
         assert_eq!(phonemes("cloudbutter", Accent::American), parts.concat());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn anything_is_read_in_known_symbols(
+            text in "((\\PC|[A-Za-z'À-ÿ.-]){1,12}(s|es|ed|ing|'s|s'|ies)?[ ,.]{0,2}){0,12}",
+            british: bool,
+        ) {
+            let accent = if british { Accent::British } else { Accent::American };
+            let pieces = normalise(&text);
+            for sound in testing::phonemiser(accent).read(&pieces) {
+                if let Sound::Word { phonemes, piece } = sound {
+                    prop_assert!(!phonemes.is_empty() && phonemes.chars().all(is_symbol));
+                    prop_assert!(matches!(pieces[piece], Piece::Word(_)));
+                }
+            }
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub enum Error {
 /// All voices.
 pub struct Voices {
     default: String,
-    voices: Vec<Arc<dyn Voice>>,
+    all: Vec<Arc<dyn Voice>>,
     refused: Vec<(PathBuf, piper::LoadError)>,
 }
 
@@ -90,7 +90,7 @@ impl Voices {
         ));
         let mut found = Self {
             default: DEFAULT.to_owned(),
-            voices: Vec::new(),
+            all: Vec::new(),
             refused: Vec::new(),
         };
         found.add_piper(settings, &readers);
@@ -101,7 +101,7 @@ impl Voices {
                 service.clone(),
             )));
         }
-        let Some(first) = found.voices.first() else {
+        let Some(first) = found.all.first() else {
             return Err(Error::NoVoice(settings.weights.clone()));
         };
         let first = first.info().id.clone();
@@ -114,7 +114,7 @@ impl Voices {
     /// What each voice says of itself, the default voice first.
     pub fn list(&self) -> impl Iterator<Item = &VoiceInfo> {
         let is_default = |info: &&VoiceInfo| info.id == self.default;
-        let all = || self.voices.iter().map(|voice| voice.info());
+        let all = || self.all.iter().map(|voice| voice.info());
         all()
             .filter(is_default)
             .chain(all().filter(move |info| !is_default(info)))
@@ -133,7 +133,7 @@ impl Voices {
     /// # Errors
     /// [`Error::Unknown`].
     pub fn get(&self, id: &str) -> Result<Arc<dyn Voice>, Error> {
-        self.voices
+        self.all
             .iter()
             .find(|voice| voice.info().id == id)
             .cloned()
@@ -174,7 +174,7 @@ impl Voices {
         if self.get(id).is_ok() {
             tracing::warn!(id, "two voices have the same identifier; the first is used");
         } else {
-            self.voices.push(voice);
+            self.all.push(voice);
         }
     }
 
@@ -407,9 +407,7 @@ impl Readers {
     }
 
     fn get(&self, accent: Accent) -> Result<Arc<Phonemiser>, Cause> {
-        let network = self
-            .network
-            .get(|| Network::load(&self.path))?;
+        let network = self.network.get(|| Network::load(&self.path))?;
         let late = self
             .made
             .lock()

@@ -77,6 +77,11 @@ fn chunks(text: &str) -> Vec<Chunk> {
             '&' => entity(rest),
             _ => None,
         };
+        if rest.starts_with(AMPERSAND) {
+            chunk.push((at, letter));
+            at += AMPERSAND.len();
+            continue;
+        }
         if let Some(length) = skipped {
             let is_link = letter == ']';
             at += length;
@@ -113,32 +118,35 @@ enum Role {
 }
 
 fn role(letter: char) -> Role {
+    if is_markup(letter) {
+        Role::Drop
+    } else if is_readable(letter) {
+        Role::Read
+    } else {
+        // White space, controls, emoji, pictures, and scripts that no voice
+        // here speaks.
+        Role::Part
+    }
+}
+
+/// Marks of Markdown emphasis and code; soft hyphens, zero-width characters,
+/// direction marks, variation selectors and loose accents.
+fn is_markup(letter: char) -> bool {
+    matches!(letter,
+        '*' | '`' | '~' | '\\' | '^' | '\u{ad}' | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{300}'..='\u{36f}')
+}
+
+/// Latin letters, digits, and the punctuation and symbols that are heard.
+fn is_readable(letter: char) -> bool {
     match letter {
-        // Markdown emphasis and code.
-        '*' | '`' | '~' | '\\' | '^' => Role::Drop,
-        // Soft hyphen, zero-width and direction marks, variation selectors.
-        '\u{ad}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}'
-        | '\u{300}'..='\u{36f}' => Role::Drop,
-        '|' | '[' | '{' | '}' | '_' => Role::Part,
-        letter if letter.is_whitespace() || letter.is_control() => Role::Part,
-        letter if letter.is_ascii() => Role::Read,
-        // Latin letters with marks, and the punctuation and symbols below.
-        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => Role::Read,
-        '‘' | '’' | '“' | '”' | '„' | '«' | '»' | '–' | '—' | '−' | '…' | '¿' | '¡' => {
-            Role::Read
-        }
-        '，' | '。' | '！' | '？' | '；' | '：' | '、' => Role::Read,
-        '℃' | '℉' => Role::Read,
-        letter if tables::symbol(letter).is_some() || tables::currency(letter).is_some() => {
-            Role::Read
-        }
-        // Emoji, pictures, and scripts that no voice here speaks.
-        _ => Role::Part,
+        '|' | '[' | '{' | '}' | '_' => false,
+        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '℃' | '℉' => true,
+        '‘' | '’' | '“' | '”' | '„' | '«' | '»' | '–' | '—' | '−' | '…' | '¿' | '¡' | '，'
+        | '。' | '！' | '？' | '；' | '：' | '、' => true,
+        letter if letter.is_ascii() => letter.is_ascii_graphic(),
+        letter => tables::symbol(letter).is_some() || tables::currency(letter).is_some(),
     }
 }
 
@@ -166,8 +174,11 @@ fn link(text: &str) -> Option<usize> {
     (window[end] == b')').then_some(end + 1)
 }
 
-/// Length of the character entity that the text begins with, but for `&amp;`,
-/// which is the word "and" and is cut to it.
+/// The entity that is said.
+const AMPERSAND: &str = "&amp;";
+
+/// Length of the character entity that the text begins with, of those that
+/// are not said.
 fn entity(text: &str) -> Option<usize> {
     const ENTITIES: [&str; 6] = ["&lt;", "&gt;", "&quot;", "&nbsp;", "&#39;", "&apos;"];
     ENTITIES
@@ -184,17 +195,19 @@ fn clause_part(
     pieces: &mut Vec<Piece>,
 ) -> usize {
     let mut core = chunk;
-    while let [(at, letter), rest @ ..] = core {
+    let is_closing = chunk.iter().all(|(_, letter)| is_trailing(*letter));
+    while let [(at, letter), rest @ ..] = core
+        && !is_closing
+    {
         let opening = match letter {
-            '(' => Some(','),
             '—' | '–' => Some('—'),
             '…' => Some('…'),
             '"' | '\'' | '‘' | '’' | '“' | '„' | '«' | '»' | '¿' | '¡' | '>' => None,
             '!' | '.' if !rest.first().is_some_and(|(_, next)| next.is_ascii_digit()) => None,
-            ',' | ';' | ':' | '，' | '、' | '；' | '：' => Some(','),
+            '(' | ',' | ';' | ':' | '，' | '、' | '；' | '：' => Some(','),
             '?' | '？' | '！' | '。' => Some(*letter),
             // A bullet or a dash between words; before a figure it is a sign.
-            '-' if !rest.first().is_some_and(|(_, next)| next.is_ascii_digit()) => {
+            '-' if !rest.first().is_some_and(|(_, next)| is_amount(*next)) => {
                 rest.is_empty().then_some('—')
             }
             '#' if rest.first().is_none_or(|(_, next)| *next == '#') => None,
@@ -292,6 +305,12 @@ fn clause_part(
     }
     close_with(&closing, pieces);
     used
+}
+
+/// Whether an amount can begin with this, so that a hyphen before it is a
+/// minus.
+fn is_amount(letter: char) -> bool {
+    letter.is_ascii_digit() || tables::currency(letter).is_some()
 }
 
 fn is_trailing(letter: char) -> bool {

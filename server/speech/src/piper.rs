@@ -81,8 +81,8 @@ const NOISE_PER_ID: usize = 4;
 /// Longest run of noise that is made, frames: 12 s.
 const MOST_NOISE: usize = 1_024;
 
-/// Longest input, symbol ids. Clauses are far shorter; a text that gets this
-/// long without an end is cut off rather than taking all memory.
+/// Longest input, symbol ids: 70 s of sound. The time and memory of attention
+/// grow with the square of it, so the rest of a clause is cut off.
 const MOST_IDS: usize = 2_000;
 
 /// The encoder takes about a quarter of the time of all chunks, and 60 MB for
@@ -503,16 +503,13 @@ fn share(lengths: &[f32], owners: &[Option<usize>], seconds: f64, units: &mut [U
     let mut owner = 0;
     for (index, &length) in lengths.iter().enumerate() {
         let length = f64::from(length) * seconds;
-        match owners[index] {
-            Some(unit) => {
-                owner = unit;
-                units[unit].length += length;
-            }
-            None => {
-                let next = owners[index..].iter().flatten().next();
-                units[owner].length += length / 2.0;
-                units[next.copied().unwrap_or(owner)].length += length / 2.0;
-            }
+        if let Some(unit) = owners[index] {
+            owner = unit;
+            units[unit].length += length;
+        } else {
+            let next = owners[index..].iter().flatten().next();
+            units[owner].length += length / 2.0;
+            units[next.copied().unwrap_or(owner)].length += length / 2.0;
         }
     }
 }

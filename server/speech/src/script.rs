@@ -8,6 +8,10 @@ use media::seam::VoiceError;
 use crate::g2p::{Phonemiser, Sound};
 use crate::normalise::{Piece, normalise};
 
+/// Longest clause that is read, bytes. The cutter's are far shorter; whoever
+/// brings another gets its beginning, in bounded time and memory.
+const LONGEST: usize = 4_096;
+
 /// What is heard of a clause, and the written words it comes from.
 pub(crate) struct Script {
     pub sounds: Vec<Sound>,
@@ -18,7 +22,14 @@ pub(crate) struct Script {
 
 impl Script {
     pub fn read(phonemiser: &Phonemiser, clause: &Clause) -> Result<Self, VoiceError> {
-        let pieces = normalise(&clause.text);
+        let text = &clause.text[..clause.text.floor_char_boundary(LONGEST)];
+        if text.len() < clause.text.len() {
+            tracing::warn!(
+                bytes = clause.text.len(),
+                "cut off a clause that is too long"
+            );
+        }
+        let pieces = normalise(text);
         let sounds = phonemiser.read(&pieces);
         if !sounds
             .iter()

@@ -1,5 +1,5 @@
 //! Pronouncing words that are in no lexicon: a recurrent network from letters
-//! to ARPAbet.
+//! to `ARPAbet`.
 //!
 //! The weights are those of the `g2p-en` package (Park & Kim, Apache-2.0): an
 //! encoder and a decoder of one GRU layer each, with 256 units, read from its
@@ -124,14 +124,14 @@ impl Network {
     /// # Errors
     /// [`Error`].
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let mut archive = ZipArchive::new(File::open(path)?)?;
-        let mut array = |name: &'static str, rows: usize, columns: usize| {
-            read(&mut archive, name, rows, columns)
-        };
         const UNITS: usize = 256;
         const GATES: usize = 3 * UNITS;
         const LETTERS: usize = LETTER_END + 1 + 26;
         const OUTPUTS: usize = SOUND_END + 1 + SOUNDS.len();
+        let mut archive = ZipArchive::new(File::open(path)?)?;
+        let mut array = |name: &'static str, rows: usize, columns: usize| {
+            read(&mut archive, name, rows, columns)
+        };
         Ok(Self {
             letters: array("enc_emb", LETTERS, UNITS)?,
             encoder: Cell {
@@ -152,7 +152,7 @@ impl Network {
         })
     }
 
-    /// The likeliest pronunciation in ARPAbet with stress digits. Letters
+    /// The likeliest pronunciation in `ARPAbet` with stress digits. Letters
     /// outside a to z are skipped.
     #[must_use]
     pub fn pronounce(&self, word: &str) -> Vec<&'static str> {

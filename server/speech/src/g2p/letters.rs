@@ -87,7 +87,7 @@ pub(super) fn plural(phonemes: &str) -> &'static str {
     }
 }
 
-/// ARPAbet to the notation of the lexicon.
+/// `ARPAbet` to the notation of the lexicon.
 pub(super) fn from_arpabet(sounds: &[&str], accent: Accent) -> String {
     let mut phonemes = String::new();
     let british = accent == Accent::British;

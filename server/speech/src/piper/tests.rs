@@ -1,3 +1,7 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::process::Command;
+use std::thread;
+
 use media::speech::TimingQuality;
 
 use super::*;
@@ -146,6 +150,19 @@ fn nothing_to_say_is_said() {
 }
 
 #[test]
+fn endless_clauses_are_cut_off() {
+    let voice = joe();
+    let unit = "never ending ";
+    let speaking = voice.begin(&clause(&unit.repeat(1_000_000 / unit.len())));
+    let timings = speaking.unwrap().timings().clone();
+    assert!(
+        (20..200).contains(&timings.words.len()),
+        "{}",
+        timings.words.len()
+    );
+}
+
+#[test]
 fn closures_of_lips_are_where_their_labels_are() {
     // In "mamama" the lips close on m: less energy in the high band than in
     // the vowels around it. Measured on p and b, whose closure is silent.
@@ -199,4 +216,43 @@ fn foreign_files_are_refused_with_a_reason() {
     assert!(matches!(refused(&model), Some(LoadError::Model(..))));
     std::fs::write(&model, b"\x08\x08\x3a\x00").unwrap();
     assert!(matches!(refused(&model), Some(LoadError::Foreign(..))));
+}
+
+fn fingerprint(sound: &[f32]) -> String {
+    let mut hasher = DefaultHasher::new();
+    for sample in sound {
+        sample.to_bits().hash(&mut hasher);
+    }
+    format!("heard {:016x}", hasher.finish())
+}
+
+#[test]
+fn another_process_gives_the_same_samples() {
+    const CHILD: &str = "SPEECH_TEST_CHILD";
+    const NAME: &str = "piper::tests::another_process_gives_the_same_samples";
+    let heard = fingerprint(&say(&joe(), TEXT).1);
+    if std::env::var_os(CHILD).is_some() {
+        println!("{heard}");
+        return;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains(&heard), "{said}");
+}
+
+#[test]
+fn speakers_at_once_do_not_disturb_each_other() {
+    let voice = joe();
+    let texts = [TEXT, "A different sentence, said at the same time."];
+    let alone = texts.map(|text| say(&voice, text).1);
+    let together = thread::scope(|scope| {
+        texts
+            .map(|text| scope.spawn(|| say(&voice, text).1))
+            .map(|speaker| speaker.join().unwrap())
+    });
+    assert!(alone == together);
 }
