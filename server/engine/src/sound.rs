@@ -52,11 +52,13 @@ impl SoundTurn {
         Ok(self.live.sound(self.turn, &sound)?)
     }
 
-    /// Waits until there is room for more, for producers that can wait.
+    /// Waits until there is room for more, for producers that can wait. (The
+    /// resampler cannot be shared, so the turn is borrowed whole: that lets a
+    /// waiting producer move between threads.)
     ///
     /// # Errors
     /// [`SpeakError::Over`]: the turn was interrupted.
-    pub async fn room(&self) -> Result<(), SpeakError> {
+    pub async fn room(&mut self) -> Result<(), SpeakError> {
         Ok(self.live.room(self.turn, MAX_AHEAD).await?)
     }
 }

@@ -1,0 +1,216 @@
+//! The voices and avatars there are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::{Path, State as Shared};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use media::speech::{TimingQuality, VoiceInfo};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Known;
+use crate::extract::{Query, blocking};
+use crate::problem::{Code, Problem};
+use crate::state::State;
+
+/// Sides that previews have, pixels. A fixed set, so that anybody may ask and
+/// each is drawn once.
+const PREVIEW_SIZES: [usize; 6] = [128, 192, 256, 384, 512, 1_024];
+
+/// Previews that were drawn, by avatar and size. Holds at most
+/// [`PREVIEW_SIZES`] for each avatar. Its lock is held while one is drawn, so
+/// that strangers cannot take more than one core with it.
+pub(crate) type Previews = Mutex<BTreeMap<(String, usize), Bytes>>;
+
+/// A voice.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Voice {
+    /// Identifier.
+    #[schema(example = "joe")]
+    id: String,
+    /// For people.
+    name: String,
+    /// BCP 47.
+    #[schema(example = "en-US")]
+    language: String,
+    /// Licence of the weights or service.
+    licence: String,
+    /// Where the weights come from.
+    origin: String,
+    /// Rate of the model's own sound, Hz.
+    sample_rate: u32,
+    /// CPU seconds for a second of speech; 0 for a remote service.
+    cost: f32,
+    /// `exact`: words and mouth follow the model's own durations; `estimated`:
+    /// the mouth follows the sound.
+    timing: Timing,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Timing {
+    Exact,
+    Estimated,
+}
+
+impl From<&VoiceInfo> for Voice {
+    fn from(info: &VoiceInfo) -> Self {
+        Self {
+            id: info.id.clone(),
+            name: info.name.clone(),
+            language: info.language.clone(),
+            licence: info.licence.clone(),
+            origin: info.origin.clone(),
+            sample_rate: info.sample_rate,
+            cost: info.cost,
+            timing: match info.timing {
+                TimingQuality::Exact => Timing::Exact,
+                TimingQuality::Estimated => Timing::Estimated,
+            },
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VoiceList {
+    voices: Vec<Voice>,
+    /// Voice of sessions that name none.
+    default: String,
+}
+
+/// A face.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Avatar {
+    /// Identifier.
+    #[schema(example = "nora")]
+    id: String,
+    /// For people.
+    name: String,
+    /// One sentence about it.
+    description: String,
+    /// Licence of the artwork.
+    licence: String,
+    /// How it is drawn.
+    #[schema(example = "vector")]
+    kind: String,
+    /// The voice that suits it best; null when none of its voices is there.
+    default_voice: Option<String>,
+    /// A square picture, PNG. Takes `?size=`.
+    preview_url: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AvatarList {
+    avatars: Vec<Avatar>,
+    /// Avatar of sessions that name none.
+    default: String,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviewQuery {
+    /// Side, pixels: 128, 192, 256 (default), 384, 512 or 1024.
+    size: Option<usize>,
+}
+
+/// The routes of this module.
+pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(list_voices))
+        .routes(routes!(list_avatars))
+        .routes(routes!(preview))
+}
+
+/// List the voices.
+#[utoipa::path(get, path = "/v1/voices", tag = "catalogue",
+    responses((status = 200, description = "All voices.", body = VoiceList)))]
+async fn list_voices(_: Known, Shared(state): Shared<Arc<State>>) -> Answer<VoiceList> {
+    let voices = state.engine.rooms().voices.list();
+    Answer(VoiceList {
+        voices: voices.map(Voice::from).collect(),
+        default: state.engine.settings().default_voice.clone(),
+    })
+}
+
+/// List the avatars.
+#[utoipa::path(get, path = "/v1/avatars", tag = "catalogue",
+    responses((status = 200, description = "All avatars.", body = AvatarList)))]
+async fn list_avatars(_: Known, Shared(state): Shared<Arc<State>>) -> Answer<AvatarList> {
+    let rooms = state.engine.rooms();
+    let voices: Vec<_> = rooms.voices.list().collect();
+    let avatars = rooms.avatars.list().map(|avatar| Avatar {
+        id: avatar.id.to_owned(),
+        name: avatar.name.to_owned(),
+        description: avatar.description.to_owned(),
+        licence: avatar.licence.to_owned(),
+        kind: avatar.kind.name().to_owned(),
+        default_voice: avatar
+            .voices
+            .iter()
+            .find(|id| voices.iter().any(|voice| voice.id == **id))
+            .map(|&id| id.to_owned()),
+        preview_url: state.url(&format!("/v1/avatars/{}/preview.png", avatar.id)),
+    });
+    Answer(AvatarList {
+        avatars: avatars.collect(),
+        default: state.engine.settings().default_avatar.clone(),
+    })
+}
+
+#[derive(Deserialize)]
+struct AvatarPath {
+    id: String,
+}
+
+/// A picture of an avatar.
+///
+/// Needs no credentials, so that it can stand in an `<img>`.
+#[utoipa::path(get, path = "/v1/avatars/{id}/preview.png", tag = "catalogue",
+    params(("id" = String, Path, description = "The avatar."), PreviewQuery),
+    security(()),
+    responses((status = 200, description = "The picture.", content_type = "image/png", body = Vec<u8>)))]
+async fn preview(
+    Shared(state): Shared<Arc<State>>,
+    path: Result<Path<AvatarPath>, axum::extract::rejection::PathRejection>,
+    Query(query): Query<PreviewQuery>,
+) -> Result<Response, Problem> {
+    let Path(AvatarPath { id }) = path.map_err(|error| Problem::invalid(error.body_text()))?;
+    let size = query.size.unwrap_or(256);
+    if !PREVIEW_SIZES.contains(&size) {
+        return Err(Problem::invalid(format!(
+            "previews have a size of {}",
+            PREVIEW_SIZES.map(|size| size.to_string()).join(", ")
+        )));
+    }
+    let avatars = state.engine.rooms().avatars.clone();
+    if avatars.get(&id).is_err() {
+        return Err(Problem::not_found("avatar", &id));
+    }
+    let mut previews = state.previews.lock().await;
+    let png = if let Some(png) = previews.get(&(id.clone(), size)) {
+        png.clone()
+    } else {
+        let avatar = id.clone();
+        let png = blocking(move || avatars.preview(&avatar, size)).await?;
+        let png = Bytes::from(png.map_err(|error| {
+            tracing::error!(%error, "a preview could not be drawn");
+            Problem::new(Code::Internal, "the preview could not be drawn")
+        })?);
+        previews.insert((id, size), png.clone());
+        png
+    };
+    drop(previews);
+    let headers = [
+        (CONTENT_TYPE, "image/png"),
+        (CACHE_CONTROL, "public, max-age=3600"),
+    ];
+    Ok((headers, png).into_response())
+}

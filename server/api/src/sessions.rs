@@ -1,0 +1,520 @@
+//! Sessions: made, looked at, interrupted, ended.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Json as Answer;
+use axum::extract::State as Shared;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use engine::{Handle, LipSyncDelay, Request};
+use media::Turn;
+use serde::{Deserialize, Serialize};
+use session::CloseReason;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::{Operator, Session as Asked};
+use crate::extract::{Json, blocking};
+use crate::problem::Problem;
+use crate::state::State;
+use crate::time::rfc3339;
+
+/// A session to be made. Everything has a default.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CreateSession {
+    /// See `/v1/avatars`.
+    #[schema(example = "nora")]
+    avatar: Option<String>,
+    /// See `/v1/voices`.
+    #[schema(example = "joe")]
+    voice: Option<String>,
+    /// Picture width, pixels, even. Default 512.
+    #[schema(minimum = 128, maximum = 1920, multiple_of = 2)]
+    width: Option<usize>,
+    /// Picture height, pixels, even. Default 512.
+    #[schema(minimum = 128, maximum = 1920, multiple_of = 2)]
+    height: Option<usize>,
+    /// Whether to record. Default true, where the server records at all.
+    record: Option<bool>,
+    /// How far a mouth that follows pushed sound looks ahead.
+    lip_sync: Option<LipSync>,
+    /// Seed of blinks and the like; by default each session has its own.
+    seed: Option<u64>,
+    /// Longest duration, seconds; at most the server's own limit.
+    #[schema(minimum = 1)]
+    max_duration_s: Option<u64>,
+    /// Seconds without use after which it closes; at most the server's own
+    /// limit.
+    #[schema(minimum = 1)]
+    idle_timeout_s: Option<u64>,
+    /// Video rate, bit/s.
+    #[schema(minimum = 100_000, maximum = 8_000_000)]
+    bitrate: Option<u32>,
+}
+
+/// Look-ahead of a mouth that follows pushed sound.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LipSync {
+    /// The best mouth: 80 ms.
+    Balanced,
+    /// 60 ms, slightly less exact.
+    LowLatency,
+}
+
+impl From<CreateSession> for Request {
+    fn from(wanted: CreateSession) -> Self {
+        Self {
+            avatar: wanted.avatar,
+            voice: wanted.voice,
+            width: wanted.width,
+            height: wanted.height,
+            record: wanted.record,
+            lip_sync: match wanted.lip_sync {
+                None | Some(LipSync::Balanced) => LipSyncDelay::Balanced,
+                Some(LipSync::LowLatency) => LipSyncDelay::LowLatency,
+            },
+            seed: wanted.seed,
+            max_duration_s: wanted.max_duration_s,
+            idle_timeout_s: wanted.idle_timeout_s,
+            bitrate: wanted.bitrate,
+        }
+    }
+}
+
+/// A session. Addresses are relative to the server's.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Session {
+    /// Identifier.
+    id: String,
+    /// `open`; `closing` while its recording is finished; `closed`.
+    state: SessionState,
+    /// Avatar.
+    avatar: String,
+    /// Voice of turns that name none.
+    voice: String,
+    /// Picture width, pixels.
+    width: usize,
+    /// Picture height, pixels.
+    height: usize,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// Position of the media clock, ms.
+    media_time_ms: i64,
+    /// The turn that speaks or waits first; 0 when there is none.
+    turn: u64,
+    /// Whether a turn is open.
+    speaking: bool,
+    /// How many viewers there are.
+    viewers: usize,
+    /// Whether it is recorded.
+    record: bool,
+    /// What it will accept.
+    limits: Limits,
+    /// Where things are.
+    urls: Urls,
+    /// Its recording.
+    recording: Recording,
+    /// Session token, good for this session only. Only in the answer to its
+    /// creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    /// When the token ends, RFC 3339. Only in the answer to its creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    token_expires_at: Option<String>,
+    /// Latency receipts of the last turns. Only when one session is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipts: Option<Vec<Receipt>>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SessionState {
+    Open,
+    Closing,
+    Closed,
+}
+
+/// What a session will accept before it refuses or closes. Limits of time are
+/// announced before they strike, by `limit_warning` events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Limits {
+    /// Longest duration, seconds.
+    max_duration_s: u64,
+    /// Seconds without use after which it closes.
+    idle_timeout_s: u64,
+    /// Longest text of one turn, bytes of UTF-8.
+    max_text_bytes: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Urls {
+    #[serde(rename = "self")]
+    this: String,
+    /// WHEP endpoint.
+    whep: String,
+    /// Server-sent events.
+    events: String,
+    /// WebSocket.
+    ws: String,
+    /// The recording as MP4; absent when there is none.
+    recording: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Recording {
+    id: String,
+    /// `recording`, `ready`, `ended_early` or `off`.
+    #[schema(example = "recording")]
+    state: String,
+    /// Size so far.
+    bytes: u64,
+    /// Length so far, ms.
+    duration_ms: i64,
+    /// Why it ended early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// How long each stage of a turn took to begin: ms after its text or first
+/// sound was received, by the server's wall clock.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// The turn.
+    turn: u64,
+    /// The stages; null where one did not happen (yet).
+    stages: Stages,
+}
+
+/// The stages of a [`Receipt`], ms.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are those on the wire")]
+pub struct Stages {
+    /// Always 0: the start of the count.
+    text_received_ms: f64,
+    /// Phonemes of the first clause are known. Null for pushed sound.
+    first_timings_ms: Option<f64>,
+    /// The first sample of sound exists.
+    first_sample_ms: Option<f64>,
+    /// The first face controls exist.
+    first_controls_ms: Option<f64>,
+    /// The first picture is drawn.
+    first_picture_ms: Option<f64>,
+    /// The first packet with sound was given to viewers and recording.
+    first_packet_ms: Option<f64>,
+    /// The first talking picture was shown, as the client reported it.
+    shown_ms: Option<f64>,
+}
+
+impl From<&session::Receipt> for Receipt {
+    fn from(receipt: &session::Receipt) -> Self {
+        let stages = &receipt.stages;
+        Self {
+            turn: receipt.turn.0,
+            stages: Stages {
+                text_received_ms: stages.text_received_ms,
+                first_timings_ms: stages.first_timings_ms,
+                first_sample_ms: stages.first_sample_ms,
+                first_controls_ms: stages.first_controls_ms,
+                first_picture_ms: stages.first_picture_ms,
+                first_packet_ms: stages.first_packet_ms,
+                shown_ms: stages.shown_ms,
+            },
+        }
+    }
+}
+
+impl Session {
+    fn of(handle: &Handle, state: &State) -> Self {
+        let info = handle.info();
+        let url = |rest: &str| state.url(&format!("/v1/sessions/{}{rest}", info.id));
+        let limits = info.plan.limits;
+        let recorded = info.recording.state != "off";
+        Self {
+            id: info.id.to_string(),
+            state: match info.closed {
+                None => SessionState::Open,
+                Some(_) if handle.over() => SessionState::Closed,
+                Some(_) => SessionState::Closing,
+            },
+            width: info.plan.width,
+            height: info.plan.height,
+            created_at: rfc3339(info.created),
+            media_time_ms: info.at.as_millis(),
+            turn: info.turn.unwrap_or_default().0,
+            speaking: info.turn.is_some(),
+            viewers: info.viewers,
+            record: recorded,
+            limits: Limits {
+                max_duration_s: limits.max_duration_s,
+                idle_timeout_s: limits.idle_timeout_s,
+                max_text_bytes: limits.max_text_bytes,
+            },
+            urls: Urls {
+                this: url(""),
+                whep: url("/whep"),
+                events: url("/events"),
+                ws: url("/ws"),
+                recording: recorded
+                    .then(|| state.url(&format!("/v1/recordings/{}/video.mp4", info.id))),
+            },
+            recording: Recording {
+                id: info.id.to_string(),
+                state: info.recording.state.to_owned(),
+                bytes: info.recording.bytes,
+                duration_ms: info.recording.duration_ms,
+                reason: info.recording.reason,
+            },
+            avatar: info.plan.avatar,
+            voice: info.plan.voice,
+            token: None,
+            token_expires_at: None,
+            receipts: None,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionList {
+    /// Open sessions, the oldest first.
+    sessions: Vec<Session>,
+}
+
+/// A session token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokenGrant {
+    /// Send it as `Authorization: Bearer …`, or as `?token=…` where headers
+    /// cannot be set.
+    token: String,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    token_expires_at: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Interrupted {
+    /// The turn that was cut; null when nothing was being said.
+    turn: Option<u64>,
+    /// Its text up to the last word that was heard.
+    heard_text: String,
+}
+
+/// What a client saw.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    /// The turn.
+    turn: u64,
+    /// When the first talking picture was shown, ms after the client had sent
+    /// the text.
+    #[schema(minimum = 0, maximum = 3_600_000)]
+    after_ms: f64,
+}
+
+impl Shown {
+    /// Longest time that is believed, ms.
+    const LONGEST: f64 = 3_600_000.0;
+
+    pub(crate) fn note(turn: u64, after_ms: f64, handle: &Handle) -> Result<(), Problem> {
+        if !(0.0..=Self::LONGEST).contains(&after_ms) {
+            return Err(Problem::invalid(format!(
+                "after_ms is {after_ms}; it may be 0 to {}",
+                Self::LONGEST
+            )));
+        }
+        handle.shown(Turn(turn), after_ms);
+        Ok(())
+    }
+}
+
+/// Viewers of a session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Stats {
+    viewers: Vec<Viewer>,
+    pictures: Pictures,
+    /// Time after its due moment within which 95 of 100 steps of 20 ms began,
+    /// ms, over all sessions of this server; null before the first.
+    late_ms_p95: Option<u64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Viewer {
+    /// Its name in the session.
+    id: String,
+    /// `connecting`, `connected` or `closed`.
+    state: String,
+    /// Round trip, ms.
+    rtt_ms: Option<f64>,
+    /// Datagrams sent.
+    packets_sent: u64,
+    /// Bytes sent.
+    bytes_sent: u64,
+    /// Reports of lost packets received.
+    nacks: u64,
+    /// Requests for a key frame received.
+    plis: u64,
+    /// Share of packets lost in the last second, 0 to 1.
+    loss: Option<f32>,
+    /// What the path carries, bit/s, as estimated.
+    estimated_bitrate: Option<u32>,
+}
+
+/// Pictures of all sessions of this server since its start.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Pictures {
+    /// Drawn and encoded.
+    rendered: u64,
+    /// Left out because a step ran late.
+    skipped: u64,
+}
+
+/// The routes of this module.
+pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(create_session, list_sessions))
+        .routes(routes!(get_session, delete_session))
+        .routes(routes!(renew_token))
+        .routes(routes!(interrupt))
+        .routes(routes!(shown))
+        .routes(routes!(session_stats))
+}
+
+/// Make a session.
+///
+/// The answer holds a token for it, to be handed to a browser.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "sessions",
+    request_body(content = CreateSession, description = "May be left out."),
+    responses((status = 201, description = "The session is open.", body = Session,
+        headers(("Location" = String, description = "Its address."))))
+)]
+async fn create_session(
+    _: Operator,
+    Shared(state): Shared<Arc<State>>,
+    Json(wanted): Json<CreateSession>,
+) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Answer<Session>), Problem> {
+    let engine = state.engine.clone();
+    let handle = blocking(move || engine.create(wanted.into())).await??;
+    state.remember(handle.id());
+    let grant = state.tokens.grant(handle.id(), SystemTime::now());
+    let session = Session {
+        token: Some(grant.token),
+        token_expires_at: Some(rfc3339(grant.expires)),
+        ..Session::of(&handle, &state)
+    };
+    let location = HeaderValue::from_str(&session.urls.this)
+        .map_err(|_| Problem::invalid("the public URL cannot stand in a header"))?;
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Answer(session)))
+}
+
+/// List the open sessions.
+#[utoipa::path(get, path = "/v1/sessions", tag = "sessions",
+    responses((status = 200, description = "Open sessions, the oldest first.", body = SessionList)))]
+async fn list_sessions(_: Operator, Shared(state): Shared<Arc<State>>) -> Answer<SessionList> {
+    let handles = state.engine.list();
+    let sessions = handles.iter().map(|h| Session::of(h, &state)).collect();
+    Answer(SessionList { sessions })
+}
+
+/// Look at a session.
+#[utoipa::path(get, path = "/v1/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "The session.")),
+    responses((status = 200, description = "The session, with receipts of its last turns.", body = Session)))]
+async fn get_session(asked: Asked, Shared(state): Shared<Arc<State>>) -> Answer<Session> {
+    let receipts = asked.handle.info().receipts;
+    Answer(Session {
+        receipts: Some(receipts.iter().map(Receipt::from).collect()),
+        ..Session::of(&asked.handle, &state)
+    })
+}
+
+/// End a session.
+///
+/// What is being said is cut, viewers leave, and the recording is finished in
+/// the background. It stays until it is deleted.
+#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "The session.")),
+    responses((status = 204, description = "The session is ending.")))]
+async fn delete_session(asked: Asked) -> StatusCode {
+    asked.handle.close(CloseReason::Client);
+    StatusCode::NO_CONTENT
+}
+
+/// Renew the session token.
+///
+/// With a token that is still good, or with an API key.
+#[utoipa::path(post, path = "/v1/sessions/{id}/token", tag = "sessions",
+    params(("id" = String, Path, description = "The session.")),
+    responses((status = 200, description = "A fresh token.", body = TokenGrant)))]
+async fn renew_token(asked: Asked, Shared(state): Shared<Arc<State>>) -> Answer<TokenGrant> {
+    let grant = state.tokens.grant(asked.handle.id(), SystemTime::now());
+    Answer(TokenGrant {
+        token: grant.token,
+        token_expires_at: rfc3339(grant.expires),
+    })
+}
+
+/// Stop what is being said.
+///
+/// Everything that waits behind it is dropped as well. Silence follows within
+/// 150 ms.
+#[utoipa::path(post, path = "/v1/sessions/{id}/interrupt", tag = "speech",
+    params(("id" = String, Path, description = "The session.")),
+    responses((status = 200, description = "What was cut.", body = Interrupted)))]
+async fn interrupt(asked: Asked) -> Result<Answer<Interrupted>, Problem> {
+    let interrupted = asked.handle.interrupt();
+    Ok(Answer(match interrupted {
+        Some(cut) => Interrupted {
+            turn: Some(cut.turn.0),
+            heard_text: cut.heard_text,
+        },
+        None => Interrupted {
+            turn: None,
+            heard_text: String::new(),
+        },
+    }))
+}
+
+/// Report when a turn was shown.
+///
+/// Completes the latency receipt of the turn.
+#[utoipa::path(post, path = "/v1/sessions/{id}/shown", tag = "speech",
+    params(("id" = String, Path, description = "The session.")),
+    request_body = Shown,
+    responses((status = 204, description = "Noted.")))]
+async fn shown(asked: Asked, Json(shown): Json<Shown>) -> Result<StatusCode, Problem> {
+    Shown::note(shown.turn, shown.after_ms, &asked.handle)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Measure the viewers of a session.
+#[utoipa::path(get, path = "/v1/sessions/{id}/stats", tag = "sessions",
+    params(("id" = String, Path, description = "The session.")),
+    responses((status = 200, description = "Its viewers, and how well the server keeps up.", body = Stats)))]
+async fn session_stats(asked: Asked, Shared(state): Shared<Arc<State>>) -> Answer<Stats> {
+    let metrics = state.engine.metrics();
+    let viewers = asked.handle.stats().viewers.into_iter().map(|v| Viewer {
+        id: v.id,
+        state: v.state.to_owned(),
+        rtt_ms: v.rtt_ms,
+        packets_sent: v.packets_sent,
+        bytes_sent: v.bytes_sent,
+        nacks: v.nacks,
+        plis: v.plis,
+        loss: v.loss,
+        estimated_bitrate: v.estimated_bitrate,
+    });
+    Answer(Stats {
+        viewers: viewers.collect(),
+        pictures: Pictures {
+            rendered: metrics.pictures(),
+            skipped: metrics.skipped(),
+        },
+        late_ms_p95: crate::metrics::late_p95(metrics),
+    })
+}
