@@ -154,7 +154,7 @@ mod tests {
     fn a_day_of_steps_ends_where_one_jump_does() {
         let at = Instant::now();
         let day = 24 * 3600 * CLOCK_HZ;
-        assert_eq!(along(at, day) - at, Duration::from_secs(24 * 3600));
+        assert_eq!(along(at, day) - at, Duration::from_hours(24));
         assert_eq!(along(at, 960) - at, Duration::from_millis(20));
     }
 }

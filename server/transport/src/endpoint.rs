@@ -262,3 +262,113 @@ fn own(bound: IpAddr, loopback: bool) -> io::Result<Vec<IpAddr>> {
     all.dedup();
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use media::seam::Sink;
+    use media::{FRAME, MediaTime, Packet, Track, Turn};
+
+    use super::*;
+    use crate::sim::browser::Browser;
+    use crate::sim::payload;
+    use crate::viewer::{Event, Reason};
+
+    fn local() -> Settings {
+        Settings {
+            udp: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..Settings::default()
+        }
+    }
+
+    /// The browser's end over a real socket, for one round.
+    fn round(browser: &mut Browser, socket: &UdpSocket) {
+        let mut bytes = [0; 2_000];
+        while let Ok((count, from)) = socket.recv_from(&mut bytes) {
+            browser.receive(Instant::now(), from, &bytes[..count]);
+        }
+        browser.advance(Instant::now());
+        for datagram in browser.output(Instant::now()) {
+            socket.send_to(&datagram.bytes, datagram.to).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let first = Endpoint::bind(&local()).unwrap();
+        let again = Settings {
+            udp: first.local_addr(),
+            ..local()
+        };
+        let error = Endpoint::bind(&again).unwrap_err();
+        assert!(error.to_string().contains(&first.local_addr().to_string()));
+    }
+
+    #[test]
+    fn advertised_addresses_are_in_the_answer() {
+        let settings = Settings {
+            advertised: vec!["198.51.100.7".parse().unwrap()],
+            ..local()
+        };
+        let endpoint = Endpoint::bind(&settings).unwrap();
+        let (answer, _viewer) = endpoint
+            .offer(crate::sdp::tests::OFFER, &ViewerSettings::default())
+            .unwrap();
+        let port = endpoint.local_addr().port();
+        assert!(answer.contains(&format!(" 198.51.100.7 {port} typ host")));
+        assert!(!answer.contains("127.0.0.1"));
+    }
+
+    #[test]
+    fn the_thread_carries_pictures_and_says_goodbye() {
+        let endpoint = Endpoint::bind(&local()).unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(2)))
+            .unwrap();
+        let mut browser = Browser::new(Instant::now(), socket.local_addr().unwrap());
+        let offer = browser.offer();
+        let (answer, mut viewer) = endpoint.offer(&offer, &ViewerSettings::default()).unwrap();
+        browser.answer(&answer);
+        assert_eq!(endpoint.viewers(), 1);
+
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut sent = Vec::new();
+        for n in 0..4_000 {
+            round(&mut browser, &socket);
+            if viewer.poll_event() == Some(Event::KeyFrameWanted) || !sent.is_empty() {
+                let packet = Packet {
+                    track: Track::Video,
+                    pts: MediaTime(n * FRAME),
+                    duration: FRAME,
+                    key: true,
+                    turn: Turn(0),
+                    data: payload(&mut rng, Some(true), 9_000),
+                };
+                viewer.write(&packet);
+                sent.push(packet.data);
+            }
+            if browser.pictures.len() > 5 {
+                break;
+            }
+        }
+        assert!(browser.pictures.len() > 5);
+        for (sent, got) in sent.iter().zip(&browser.pictures) {
+            assert!(sent[..] == got.data[..]);
+        }
+
+        drop(endpoint);
+        while let Some(event) = viewer.poll_event() {
+            assert!(!matches!(event, Event::Closed(reason) if reason != Reason::Local));
+        }
+        assert!(!viewer.control().is_open());
+        for _ in 0..1_000 {
+            if browser.closed {
+                break;
+            }
+            round(&mut browser, &socket);
+        }
+        assert!(browser.closed);
+    }
+}

@@ -386,13 +386,18 @@ impl Peer {
             }
             E::PeerStats(stats) => {
                 let mut slot = lock(&self.slot);
-                slot.stats.loss = stats.egress_loss_fraction;
                 slot.stats.rtt = stats.rtt.or(slot.stats.rtt);
             }
             E::MediaEgressStats(stats) if stats.mid == self.video.mid => {
                 let mut slot = lock(&self.slot);
                 slot.stats.nacks = stats.nacks;
                 slot.stats.rtt = stats.rtt.or(slot.stats.rtt);
+            }
+            // The library mixes the reports on pictures with those on their
+            // retransmissions; sound has none and takes the same path.
+            E::MediaEgressStats(stats) if stats.mid == self.audio.mid => {
+                let mut slot = lock(&self.slot);
+                slot.stats.loss = stats.loss.or(slot.stats.loss);
             }
             E::Closed => return Err(Reason::Remote),
             _ => {}

@@ -94,8 +94,8 @@ pub struct Stats {
     pub connect: Option<Duration>,
     /// Round trip by RTCP, the latest.
     pub rtt: Option<Duration>,
-    /// Share of packets lost on the way to the viewer, 0..=1, of the last
-    /// second.
+    /// Share of sound packets lost on the way to the viewer, 0..=1, by its
+    /// latest reports.
     pub loss: Option<f32>,
     /// Datagrams handed to the network.
     pub packets_sent: u64,

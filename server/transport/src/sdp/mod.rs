@@ -8,6 +8,8 @@
 mod answer;
 mod fragment;
 mod offer;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use answer::{Local, Sender, answer, restart};
 pub(crate) use fragment::Fragment;

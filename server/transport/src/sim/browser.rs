@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RawPacket;
@@ -12,7 +12,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::peer::Datagram;
 
-pub(super) struct Browser {
+pub(crate) struct Browser {
     rtc: Rtc,
     address: SocketAddr,
     pending: Option<SdpPendingOffer>,
@@ -27,7 +27,7 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    pub(super) fn new(now: Instant, address: SocketAddr) -> Self {
+    pub(crate) fn new(now: Instant, address: SocketAddr) -> Self {
         let mut rtc = Rtc::builder()
             .set_reordering_size_video(200)
             .enable_raw_packets(true)
@@ -48,19 +48,19 @@ impl Browser {
         }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.connected
     }
 
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due.filter(|_| self.rtc.is_alive())
     }
 
-    pub(super) fn offer(&mut self) -> String {
+    pub(crate) fn offer(&mut self) -> String {
         let mut sdp = self.rtc.sdp_api();
         self.audio = sdp.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
         self.video = sdp.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
@@ -69,7 +69,7 @@ impl Browser {
         offer.to_sdp_string()
     }
 
-    pub(super) fn answer(&mut self, answer: &str) {
+    pub(crate) fn answer(&mut self, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         let pending = self.pending.take().unwrap();
         self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
@@ -77,15 +77,12 @@ impl Browser {
 
     /// Moves to another address and begins an ICE restart. Gives the fragment
     /// for the server.
-    pub(super) fn roam(&mut self, address: SocketAddr) -> String {
+    pub(crate) fn roam(&mut self, address: SocketAddr) -> String {
         self.address = address;
         let mut sdp = self.rtc.sdp_api();
         sdp.ice_restart(false);
         let (offer, pending) = sdp.apply().unwrap();
         self.pending = Some(pending);
-        self.rtc
-            .add_local_candidate(Candidate::host(address, "udp").unwrap());
-        let offer: SdpOffer = offer;
         let text = offer.to_sdp_string();
         let get = |name: &str| {
             text.lines()
@@ -97,7 +94,7 @@ impl Browser {
     }
 
     /// Takes the server's fragment: its answer with other credentials.
-    pub(super) fn restarted(&mut self, answer: &str, fragment: &str) {
+    pub(crate) fn restarted(&mut self, answer: &str, fragment: &str) {
         let mut text = String::new();
         for line in answer.lines() {
             let name = ["a=ice-ufrag:", "a=ice-pwd:"]
@@ -108,9 +105,12 @@ impl Browser {
             text.push_str("\r\n");
         }
         self.answer(&text);
+        // The restart forgot the old one.
+        let candidate = Candidate::host(self.address, "udp").unwrap();
+        self.rtc.add_local_candidate(candidate);
     }
 
-    pub(super) fn request_key(&mut self) {
+    pub(crate) fn request_key(&mut self) {
         let mut writer = self.rtc.writer(self.video).unwrap();
         writer
             .request_keyframe(None, KeyframeRequestKind::Pli)
@@ -121,11 +121,11 @@ impl Browser {
         );
     }
 
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.rtc.close().unwrap();
     }
 
-    pub(super) fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         if let Ok(receive) = Receive::new(Protocol::Udp, from, self.address, bytes) {
             let input = Input::Receive(now, receive);
             if self.rtc.accepts(&input) {
@@ -134,13 +134,13 @@ impl Browser {
         }
     }
 
-    pub(super) fn advance(&mut self, now: Instant) {
+    pub(crate) fn advance(&mut self, now: Instant) {
         if self.due.is_some_and(|due| due <= now) {
             self.rtc.handle_input(Input::Timeout(now)).unwrap();
         }
     }
 
-    pub(super) fn output(&mut self, now: Instant) -> Vec<Datagram> {
+    pub(crate) fn output(&mut self, now: Instant) -> Vec<Datagram> {
         let mut out = Vec::new();
         loop {
             match self.rtc.poll_output().unwrap() {

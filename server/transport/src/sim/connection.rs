@@ -114,7 +114,6 @@ fn an_ice_restart_moves_a_viewer_to_another_address() {
 #[test]
 fn fifty_viewers_share_one_port() {
     let mut world = World::new();
-    world.network.jitter = ms(5);
     for _ in 0..50 {
         world.join();
         world.run(ms(10));

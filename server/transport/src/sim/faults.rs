@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::{SERVER, World, ms};
 use crate::doorbell::lock;
-use crate::viewer::State;
+use crate::peer::Peer;
+use crate::sdp::tests::OFFER;
+use crate::viewer::{State, ViewerSettings};
 
 /// A STUN binding request for `name` with a password that cannot be right.
 fn forged(name: &str) -> Vec<u8> {
@@ -42,6 +44,86 @@ fn a_check_with_a_wrong_password_moves_nothing() {
     assert!(out.iter().all(|d| d.to != stranger));
     world.run(ms(1_000));
     assert_eq!(world.control(viewer).stats().state, State::Connected);
+}
+
+#[derive(Clone, Debug)]
+enum Mutation {
+    Delete(usize),
+    Repeat(usize),
+    Swap(usize, usize),
+    Cut(usize),
+    Byte(usize, char),
+    Number(usize, u32),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let place = 0..10_000_usize;
+    prop_oneof![
+        place.clone().prop_map(Mutation::Delete),
+        place.clone().prop_map(Mutation::Repeat),
+        (place.clone(), place.clone()).prop_map(|(a, b)| Mutation::Swap(a, b)),
+        place.clone().prop_map(Mutation::Cut),
+        (place.clone(), any::<char>()).prop_map(|(at, c)| Mutation::Byte(at, c)),
+        (place, any::<u32>()).prop_map(|(at, n)| Mutation::Number(at, n)),
+    ]
+}
+
+fn mutate(text: &str, mutations: &[Mutation]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for mutation in mutations {
+        let count = lines.len().max(1);
+        match mutation {
+            _ if lines.is_empty() => break,
+            Mutation::Delete(at) => drop(lines.remove(at % count)),
+            Mutation::Repeat(at) => lines.insert(at % count, lines[at % count].clone()),
+            Mutation::Swap(a, b) => lines.swap(a % count, b % count),
+            Mutation::Cut(at) => {
+                let line = &mut lines[at % count];
+                *line = line.chars().take(at % 17).collect();
+            }
+            Mutation::Byte(at, with) => {
+                let line = &mut lines[at % count];
+                let place = at / 7 % line.chars().count().max(1);
+                *line = line
+                    .chars()
+                    .enumerate()
+                    .map(|(i, c)| if i == place { *with } else { c })
+                    .collect();
+            }
+            Mutation::Number(at, number) => {
+                let line = &mut lines[at % count];
+                let digits: String = line.chars().filter(char::is_ascii_digit).take(2).collect();
+                if !digits.is_empty() {
+                    *line = line.replacen(&digits, &number.to_string(), 1);
+                }
+            }
+        }
+    }
+    lines.join("\r\n") + "\r\n"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_offer_brings_it_down(mutations in proptest::collection::vec(mutation(), 1..6)) {
+        let mut world = World::new();
+        let text = mutate(OFFER, &mutations);
+        let settings = ViewerSettings::default();
+        // An answer or an error; and what is answered can be inserted, timed
+        // and restarted.
+        if let Ok((answer, peer)) =
+            Peer::accept(world.now, &world.config, &mut world.rng, &text, &settings)
+        {
+            prop_assert!(answer.starts_with("v=0\r\n"));
+            let id = lock(&world.core).insert(world.now, peer).unwrap();
+            world.talking = false;
+            world.run(ms(100));
+            let fragment = format!("a=ice-ufrag:abcd\r\na=ice-pwd:{}\r\n", "x".repeat(24));
+            let restarted = lock(&world.core).restart_ice(world.now, id, &fragment);
+            prop_assert!(restarted.is_ok(), "{:?}", restarted);
+        }
+    }
 }
 
 proptest! {

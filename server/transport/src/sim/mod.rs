@@ -2,7 +2,7 @@
 //! viewers, browsers (the same library in the player's role) and a network
 //! that delays, shakes and loses datagrams.
 
-mod browser;
+pub(crate) mod browser;
 mod connection;
 mod faults;
 mod media;
@@ -241,7 +241,7 @@ impl World {
 
 /// Sound, or an Annex B access unit (`Some(key)`) with slices that look like
 /// slices and hold no start code.
-fn payload(rng: &mut StdRng, picture: Option<bool>, size: usize) -> Bytes {
+pub(crate) fn payload(rng: &mut StdRng, picture: Option<bool>, size: usize) -> Bytes {
     let mut noise = |n: usize| {
         (0..n)
             .map(|_| rng.random_range(1..=255))
