@@ -195,6 +195,10 @@ impl Conductor {
         }
         if interrupted.is_some() {
             self.cancel_mouth = true;
+            // The silence that follows has a number of its own, so that what
+            // is still queued of the turns before can be told from it.
+            self.last_spoken = self.next_turn;
+            self.next_turn = self.next_turn.next();
             self.touch();
             self.emit(Event::Idle);
         }

@@ -207,6 +207,10 @@ fn an_interrupt_is_silent_with_the_next_hop_and_tells_what_was_heard() {
         .filter(|p| p.track == Track::Video)
         .all(|p| p.data[0] == 0);
     assert!(mouth, "the mouth is shut from the next picture on");
+    assert!(
+        packets.iter().all(|p| p.turn > second),
+        "what follows is newer than all that was interrupted"
+    );
     assert_eq!(pipeline.conductor().lock().interrupt(), None);
 }
 

@@ -7,6 +7,7 @@ use anyhow::Context;
 use engine::Rooms;
 use speech::remote::Service;
 use weights::Models;
+use weights::manifest::Platform;
 
 use crate::config::{Config, RemoteVoice};
 
@@ -86,8 +87,9 @@ fn voices(config: &Config, models: &Models) -> anyhow::Result<speech::Voices> {
 
 /// Checks every listed file that is there, so that no voice is made of others.
 fn check_weights(models: &Models) -> anyhow::Result<()> {
+    let platform = Platform::current();
     for file in &models.manifest().files {
-        if models.directory().join(&file.path).exists() {
+        if file.fits(platform) && models.directory().join(&file.path).exists() {
             models.verify(file)?;
         }
     }

@@ -9,7 +9,6 @@ use clap::Args;
 use engine::assemble::{Plan, Request};
 use engine::render::{self, Script};
 use indicatif::{ProgressBar, ProgressStyle};
-use media::seam::AudioEncoder;
 use record::{Recorder, WhenFull};
 use session::Stage;
 use session::pipeline::Meter;

@@ -52,12 +52,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 
     let settings = config.engine();
     let rooms = rooms::load(config)?;
-    rooms.voices.get(&settings.default_voice).with_context(|| {
-        format!(
-            "the default voice '{}' cannot be used",
-            settings.default_voice
-        )
-    })?;
+    warm(&rooms, &settings.default_voice)?;
     rooms.avatars.get(&settings.default_avatar)?;
     let engine = Engine::start(rooms, settings, Some(Arc::new(endpoint)), recordings)?;
 
