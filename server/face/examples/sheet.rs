@@ -14,7 +14,9 @@ use tiny_skia::{Pixmap, PremultipliedColorU8};
 #[path = "common/visemes.rs"]
 mod visemes;
 
-const VARIANTS: [(&str, fn(&mut FaceControls)); 6] = [
+type Variant = (&'static str, fn(&mut FaceControls));
+
+const VARIANTS: [Variant; 6] = [
     ("front", |_| {}),
     ("blink", |face| {
         face.set(B::EyeBlinkLeft, 1.0);

@@ -34,10 +34,10 @@ const GLANCE_JUMP: f64 = 0.06;
 /// Breaths per second: twelve a minute.
 const BREATH_HZ: f64 = 0.2;
 
-/// The head sways at this interval, in samples of the media clock: every
-/// second picture. It is so slow that no one sees the difference, and every
-/// other picture costs almost nothing.
-const SWAY_STEP: i64 = 2 * media::FRAME;
+/// Head and breath move at this interval, in samples of the media clock: every
+/// third picture. They are so slow that a step is a fraction of a pixel, and
+/// the pictures between cost almost nothing.
+const SWAY_STEP: i64 = 3 * media::FRAME;
 /// Frequencies of the three sines of the sway, Hz: no common period in hours.
 const SWAY_HZ: [f64; 3] = [0.071, 0.127, 0.233];
 /// Share of each sine.
@@ -73,7 +73,7 @@ impl Life {
 
     /// Adds blinks, gaze, brows and head sway of the moment `face.at`. Weights
     /// that are set already are kept: a blink adds to lids, a glance to gaze.
-    pub fn add(&self, face: &mut FaceControls) {
+    pub fn add(self, face: &mut FaceControls) {
         let at = face.at;
         let blink = self.blink(at);
         for lid in [EyeBlinkLeft, EyeBlinkRight] {
@@ -101,8 +101,8 @@ impl Life {
 
     /// How far the breath is in, 0..=1.
     #[must_use]
-    pub fn breath(&self, at: MediaTime) -> f32 {
-        let phase = (at.as_secs_f64() * BREATH_HZ + self.unit(Course::Blink, -1)).fract() as f32;
+    pub fn breath(self, at: MediaTime) -> f32 {
+        let phase = (held(at) * BREATH_HZ + self.unit(Course::Blink, -1)).fract() as f32;
         // In faster than out, with a rest between.
         let t = if phase < 0.4 {
             phase / 0.4
@@ -115,7 +115,7 @@ impl Life {
     /// Shift of the head across and down, design units of the portrait (a
     /// hundredth is about half a percent of the face).
     #[must_use]
-    pub fn shift(&self, at: MediaTime) -> (f32, f32) {
+    pub fn shift(self, at: MediaTime) -> (f32, f32) {
         (
             2.2 * self.sway(Course::Across, at),
             0.9 * self.sway(Course::Down, at),
@@ -123,7 +123,7 @@ impl Life {
     }
 
     /// How far the lids are down, 0..=1.
-    fn blink(&self, at: MediaTime) -> f32 {
+    fn blink(self, at: MediaTime) -> f32 {
         let now = at.as_secs_f64();
         let span = (now / BLINK_SPAN).floor() as i64;
         let mut down: f32 = 0.0;
@@ -138,7 +138,7 @@ impl Life {
     }
 
     /// Gaze across (towards the viewer's right) and down, -1..=1.
-    fn gaze(&self, at: MediaTime) -> (f32, f32) {
+    fn gaze(self, at: MediaTime) -> (f32, f32) {
         let now = at.as_secs_f64();
         let start = |span: i64| (span as f64 + 0.7 * self.unit(Course::Glance, span)) * GLANCE_SPAN;
         let mut span = (now / GLANCE_SPAN).floor() as i64;
@@ -153,7 +153,7 @@ impl Life {
 
     /// Where the eyes rest after a glance: mostly near the viewer's eyes,
     /// sometimes elsewhere.
-    fn glance(&self, span: i64) -> (f32, f32) {
+    fn glance(self, span: i64) -> (f32, f32) {
         let reach = if self
             .hash(Course::Glance, span.wrapping_mul(3))
             .is_multiple_of(4)
@@ -170,9 +170,8 @@ impl Life {
     }
 
     /// A slow wander, -1..=1.
-    fn sway(&self, course: Course, at: MediaTime) -> f32 {
-        let held = at.0.div_euclid(SWAY_STEP) * SWAY_STEP;
-        let now = held as f64 / CLOCK_HZ as f64;
+    fn sway(self, course: Course, at: MediaTime) -> f32 {
+        let now = held(at);
         SWAY_HZ
             .into_iter()
             .zip(SWAY_SHARE)
@@ -185,12 +184,12 @@ impl Life {
     }
 
     /// Chance, 0..1.
-    fn unit(&self, course: Course, index: i64) -> f64 {
+    fn unit(self, course: Course, index: i64) -> f64 {
         (self.hash(course, index) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// `SplitMix64` (Steele, Lea, Flood 2014) over seed, course and index.
-    fn hash(&self, course: Course, index: i64) -> u64 {
+    fn hash(self, course: Course, index: i64) -> u64 {
         let mut z = self
             .seed
             .wrapping_add((course as u64).wrapping_mul(0xD1B5_4A32_D192_ED03))
@@ -199,6 +198,11 @@ impl Life {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
+}
+
+/// The last step of the slow motion, seconds.
+fn held(at: MediaTime) -> f64 {
+    (at.0.div_euclid(SWAY_STEP) * SWAY_STEP) as f64 / CLOCK_HZ as f64
 }
 
 /// How far the lids are down at a time since the blink began, 0..=1.
@@ -227,4 +231,107 @@ pub fn listen(face: &mut FaceControls, amount: f32) {
     face.add(BrowInnerUp, 0.22 * amount);
     face.add(EyeWideLeft, 0.12 * amount);
     face.add(EyeWideRight, 0.12 * amount);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use media::FRAME;
+
+    fn minute(seed: u64) -> Vec<FaceControls> {
+        (0..1500)
+            .map(|n| {
+                let mut face = FaceControls::rest(MediaTime(n * FRAME));
+                Life::new(seed).add(&mut face);
+                face
+            })
+            .collect()
+    }
+
+    #[test]
+    fn eyes_blink_ten_to_twenty_five_times_a_minute() {
+        for seed in 0..50 {
+            let faces = minute(seed);
+            let blinks = faces
+                .windows(2)
+                .filter(|pair| pair[0].get(EyeBlinkLeft) < 0.5 && pair[1].get(EyeBlinkLeft) >= 0.5)
+                .count();
+            assert!((10..=25).contains(&blinks), "seed {seed}: {blinks}");
+            let shut = faces.iter().filter(|f| f.get(EyeBlinkLeft) > 0.5).count();
+            assert!(shut < 1500 / 10, "seed {seed}: shut in {shut} pictures");
+        }
+    }
+
+    #[test]
+    fn lids_rest_open_between_blinks() {
+        let open = minute(9)
+            .iter()
+            .filter(|f| f.get(EyeBlinkRight) == 0.0)
+            .count();
+        assert!(open > 1500 * 8 / 10, "{open}");
+    }
+
+    #[test]
+    fn both_eyes_look_the_same_way() {
+        let mut looked = 0;
+        for face in minute(4) {
+            let left = face.get(EyeLookOutLeft) - face.get(EyeLookInLeft);
+            let right = face.get(EyeLookInRight) - face.get(EyeLookOutRight);
+            assert!((left - right).abs() < 1e-6);
+            assert!(left.abs() <= 0.3 + 1e-6);
+            looked += usize::from(left.abs() > 0.1);
+        }
+        assert!(looked > 0);
+    }
+
+    #[test]
+    fn the_head_never_jumps() {
+        for pair in minute(2).windows(2) {
+            for (a, b) in [
+                (pair[0].yaw, pair[1].yaw),
+                (pair[0].pitch, pair[1].pitch),
+                (pair[0].roll, pair[1].roll),
+            ] {
+                assert!((a - b).abs() < 0.3 && b.abs() < 3.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_breath_is_smooth_and_whole() {
+        let life = Life::new(3);
+        let breaths: Vec<f32> = (0..250)
+            .map(|n| life.breath(MediaTime(n * FRAME)))
+            .collect();
+        assert!(
+            breaths
+                .windows(2)
+                .all(|pair| (pair[0] - pair[1]).abs() < 0.15)
+        );
+        assert!(breaths.iter().copied().fold(0.0, f32::max) > 0.98);
+        assert!(breaths.iter().copied().fold(1.0, f32::min) < 0.02);
+    }
+
+    #[test]
+    fn weights_that_are_set_stay() {
+        let mut face = FaceControls::rest(MediaTime::ZERO);
+        face.set(EyeBlinkLeft, 1.0);
+        face.set(JawOpen, 0.7);
+        Life::new(1).add(&mut face);
+        assert_eq!(face.get(EyeBlinkLeft), 1.0);
+        assert_eq!(face.get(JawOpen), 0.7);
+    }
+
+    #[test]
+    fn listening_is_graded_and_bounded() {
+        let posture = |amount| {
+            let mut face = FaceControls::rest(MediaTime::ZERO);
+            listen(&mut face, amount);
+            face
+        };
+        assert_eq!(posture(0.0), FaceControls::rest(MediaTime::ZERO));
+        assert_eq!(posture(f32::NAN), posture(0.0));
+        assert_eq!(posture(9.0), posture(1.0));
+        assert!(posture(1.0).get(BrowInnerUp) > posture(0.5).get(BrowInnerUp));
+    }
 }

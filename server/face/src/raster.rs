@@ -9,7 +9,8 @@ pub(crate) fn convert(frame: &[u8], picture: &mut Picture, area: Rect) {
     let width = picture.width();
     let half = width / 2;
     let (pixels, _) = frame.as_chunks::<4>();
-    for pair in area.y / 2..(area.y + area.height) / 2 {
+    let first = area.y / 2;
+    for pair in first..first + area.height / 2 {
         let top = pair * 2 * width + area.x;
         let (upper, lower) = (
             &pixels[top..top + area.width],

@@ -272,57 +272,52 @@ fn round_stroke(width: f32) -> Stroke {
 /// Three box blurs, which come close to a Gaussian of standard deviation
 /// `sigma` pixels.
 fn blur(layer: &mut Pixmap, sigma: f32) {
-    let radius = (sigma * 0.95).round() as usize;
+    // A mean of more than 255 pixels would not fit the fixed point below.
+    let radius = ((sigma * 0.95).round() as usize).min(127);
     if radius == 0 {
         return;
     }
-    let (width, height) = (layer.width() as usize, layer.height() as usize);
-    let pixels = layer.data_mut();
-    let mut line = vec![[0_u8; 4]; width.max(height)];
+    let stride = layer.width() as usize * 4;
+    let mut copy = vec![0; layer.data().len()];
     for _ in 0..3 {
-        for y in 0..height {
-            let row = &mut pixels[y * width * 4..(y + 1) * width * 4];
-            for (to, from) in line.iter_mut().zip(row.as_chunks::<4>().0) {
-                *to = *from;
-            }
-            box_line(&line[..width], radius, |x, pixel| {
-                row[x * 4..x * 4 + 4].copy_from_slice(&pixel);
-            });
+        let pixels = layer.data_mut();
+        for (from, to) in pixels
+            .chunks_exact(stride)
+            .zip(copy.chunks_exact_mut(stride))
+        {
+            slide(from, to, 4, radius);
         }
-        for x in 0..width {
-            for (y, to) in line[..height].iter_mut().enumerate() {
-                let at = (y * width + x) * 4;
-                to.copy_from_slice(&pixels[at..at + 4]);
-            }
-            box_line(&line[..height], radius, |y, pixel| {
-                let at = (y * width + x) * 4;
-                pixels[at..at + 4].copy_from_slice(&pixel);
-            });
-        }
+        slide(&copy, pixels, stride, radius);
     }
 }
 
-fn box_line(line: &[[u8; 4]], radius: usize, mut put: impl FnMut(usize, [u8; 4])) {
-    let window = (2 * radius + 1) as u32;
-    let mut sum = [0_u32; 4];
-    let add = |sum: &mut [u32; 4], pixel: [u8; 4]| {
-        for (s, p) in sum.iter_mut().zip(pixel) {
-            *s += u32::from(p);
+/// The mean of a window that slides over `from` in steps of `step` bytes, all
+/// bytes of a step side by side.
+fn slide(from: &[u8], to: &mut [u8], step: usize, radius: usize) {
+    let window = 2 * radius as u32 + 1;
+    let share = ((1 << 16) + window / 2) / window;
+    let mut sums = vec![0_u32; step];
+    let steps = from.len() / step;
+    let line = |at: usize| &from[at * step..(at + 1) * step];
+    for at in 0..radius.min(steps) {
+        for (sum, &byte) in sums.iter_mut().zip(line(at)) {
+            *sum += u32::from(byte);
         }
-    };
-    for &pixel in &line[..radius.min(line.len())] {
-        add(&mut sum, pixel);
     }
-    for at in 0..line.len() {
-        if let Some(&pixel) = line.get(at + radius) {
-            add(&mut sum, pixel);
-        }
-        if let Some(gone) = at.checked_sub(radius + 1) {
-            for (s, p) in sum.iter_mut().zip(line[gone]) {
-                *s -= u32::from(p);
+    for at in 0..steps {
+        if at + radius < steps {
+            for (sum, &byte) in sums.iter_mut().zip(line(at + radius)) {
+                *sum += u32::from(byte);
             }
         }
-        put(at, sum.map(|s| ((s + window / 2) / window) as u8));
+        if at > radius {
+            for (sum, &byte) in sums.iter_mut().zip(line(at - radius - 1)) {
+                *sum -= u32::from(byte);
+            }
+        }
+        for (out, &sum) in to[at * step..(at + 1) * step].iter_mut().zip(&sums) {
+            *out = ((sum * share + (1 << 15)) >> 16) as u8;
+        }
     }
 }
 

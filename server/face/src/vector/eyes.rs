@@ -392,21 +392,23 @@ fn brow(pen: &mut Pen, side: &Side, look: &Look) {
     let mut top = [(0.0, 0.0); BROW_SAMPLES];
     let mut bottom = top;
     for i in 0..BROW_SAMPLES {
-        let t = i as f32 / (BROW_SAMPLES - 1) as f32;
+        // Denser at the rounded end.
+        let t = (i as f32 / (BROW_SAMPLES - 1) as f32).powf(1.4);
         // A parabola through inner, peak (at 0.58) and tail.
         let (a, b, c) = lagrange(t, 0.58);
         let x = a * inner.0 + b * peak.0 + c * tail.0;
         let y = a * inner.1 + b * peak.1 + c * tail.1;
         // Full towards the nose with a rounded end, fine at the tail.
-        let start = (t / 0.1).min(1.0);
-        let body = (0.55 + 0.45 * start * (2.0 - start)) * (1.0 - t.powf(1.9)).max(0.0).powf(0.75);
+        let start = (t / 0.16).min(1.0);
+        let start = (start * (2.0 - start)).sqrt();
+        let body = start * (1.0 - t.powf(1.9)).max(0.0).powf(0.75);
         let half = shape.thickness * 0.5 * body;
         top[i] = (x, y - half);
         bottom[i] = (x, y + half);
     }
     if let Some(path) = between(&top, &bottom) {
         let stops = [
-            (0.0, look.hair_brow.alpha(0.55)),
+            (0.0, look.hair_brow.alpha(0.72)),
             (0.22, look.hair_brow.alpha(0.93)),
             (1.0, look.hair_brow.alpha(0.97)),
         ];

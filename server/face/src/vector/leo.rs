@@ -42,8 +42,9 @@ pub(super) const LOOK: Look = Look {
         upper: 5.8,
         lower: 8.6,
         bow: 0.28,
-        rise: 2.4,
+        rise: 3.6,
     },
+    jaw_reach: (46.0, 96.0),
     eye: EyeShape {
         spread: 40.0,
         y: 222.0,
@@ -383,7 +384,7 @@ fn beard(canvas: &mut Canvas, inside: &super::brush::Clip) {
             (16.0, 380.0),
         ],
     ));
-    canvas.soft(&dense, HAIR_DEEP.alpha(0.14), 6.0, Some(inside));
+    canvas.soft(&dense, HAIR.alpha(0.16), 6.0, Some(inside));
     for sign in [-1.0, 1.0] {
         let s = |x: f32, y: f32| (256.0 + sign * x, y);
         let moustache = blob(&[
@@ -395,7 +396,7 @@ fn beard(canvas: &mut Canvas, inside: &super::brush::Clip) {
             s(12.0, 294.5),
             s(3.0, 294.0),
         ]);
-        canvas.soft(&moustache, HAIR_DEEP.alpha(0.14), 2.4, Some(inside));
+        canvas.soft(&moustache, HAIR.alpha(0.13), 2.8, Some(inside));
     }
     portrait::spot(
         canvas,
@@ -409,45 +410,40 @@ fn beard(canvas: &mut Canvas, inside: &super::brush::Clip) {
 }
 
 fn hair(look: &Look, canvas: &mut Canvas, inside: &super::brush::Clip) {
-    // Short sides that end beside the ears.
-    for sign in [-1.0, 1.0] {
-        let s = |x: f32, y: f32| (256.0 + sign * x, y);
-        let temple = blob(&[
-            s(58.0, 108.0),
-            s(84.0, 128.0),
-            s(92.5, 168.0),
-            s(91.0, 204.0),
-            s(87.5, 236.0),
-            s(81.0, 239.0),
-            s(79.5, 214.0),
-            s(76.0, 190.0),
-            s(77.0, 170.0),
-            s(66.0, 150.0),
-        ]);
-        canvas.soft(&temple, HAIR.mix(HAIR_DEEP, 0.35).alpha(0.97), 1.1, None);
-    }
-    // The top is swept up from the forehead to the viewer's right.
+    // One shape: short sides down to the ears, the top swept up from the
+    // forehead to the viewer's right.
     let top = [
-        (176.0, 172.0),
-        (166.0, 150.0),
-        (165.0, 122.0),
-        (178.0, 92.0),
-        (203.0, 69.0),
+        (173.5, 232.0),
+        (168.5, 234.0),
+        (165.0, 224.0),
+        (163.0, 200.0),
+        (161.5, 160.0),
+        (164.0, 122.0),
+        (177.0, 92.0),
+        (202.0, 69.0),
         (238.0, 55.0),
-        (276.0, 49.0),
-        (312.0, 55.0),
-        (340.0, 76.0),
-        (353.0, 108.0),
-        (351.0, 142.0),
-        (341.0, 172.0),
-        (336.0, 160.0),
-        (326.0, 142.0),
-        (306.0, 128.0),
-        (278.0, 121.0),
-        (250.0, 121.0),
-        (222.0, 127.0),
-        (200.0, 134.0),
-        (186.0, 148.0),
+        (276.0, 50.0),
+        (312.0, 56.0),
+        (338.0, 77.0),
+        (350.0, 108.0),
+        (351.5, 150.0),
+        (349.0, 200.0),
+        (347.0, 224.0),
+        (343.5, 234.0),
+        (338.5, 232.0),
+        (339.0, 212.0),
+        (338.5, 190.0),
+        (334.0, 170.0),
+        (325.0, 149.0),
+        (306.0, 132.0),
+        (278.0, 123.0),
+        (250.0, 122.0),
+        (222.0, 128.0),
+        (200.0, 139.0),
+        (185.0, 155.0),
+        (178.0, 174.0),
+        (173.5, 192.0),
+        (173.0, 212.0),
     ];
     let shadow: Vec<_> = top.iter().map(|&(x, y)| (x + 1.0, y + 6.0)).collect();
     canvas.soft(&blob(&shadow), look.skin_deep.alpha(0.5), 5.0, Some(inside));
@@ -466,6 +462,25 @@ fn hair(look: &Look, canvas: &mut Canvas, inside: &super::brush::Clip) {
         ),
         None,
     );
+    // The sides are cut short: darker, without shine.
+    for side in [
+        [
+            (150.0, 132.0),
+            (176.0, 150.0),
+            (180.0, 200.0),
+            (176.0, 250.0),
+            (150.0, 250.0),
+        ],
+        [
+            (362.0, 132.0),
+            (338.0, 150.0),
+            (332.0, 200.0),
+            (336.0, 250.0),
+            (362.0, 250.0),
+        ],
+    ] {
+        canvas.soft(&blob(&side), HAIR_DEEP.alpha(0.4), 7.0, Some(&clip));
+    }
     // Strands rise from the hairline and bend over to the right.
     let mut dark: Vec<Vec<(f32, f32)>> = Vec::new();
     let mut light: Vec<Vec<(f32, f32)>> = Vec::new();
@@ -491,7 +506,7 @@ fn hair(look: &Look, canvas: &mut Canvas, inside: &super::brush::Clip) {
         ]);
     }
     for line in &dark {
-        portrait::strands(canvas, &[line], 2.4, HAIR_DEEP, 0.55, 1.5, &clip);
+        portrait::strands(canvas, &[line], 2.6, HAIR_DEEP, 0.36, 1.8, &clip);
     }
     for line in &light {
         portrait::strands(canvas, &[line], 1.8, HAIR_MID, 0.8, 1.0, &clip);

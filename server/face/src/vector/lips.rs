@@ -12,8 +12,8 @@ const ARCH: f32 = 27.0;
 
 const CAVITY: Tint = Tint::hex(0x3A_0F14);
 const CAVITY_DEEP: Tint = Tint::hex(0x1F_070B);
-const TONGUE: Tint = Tint::hex(0xC8_5F63);
-const TONGUE_LIGHT: Tint = Tint::hex(0xE0_8A87);
+const TONGUE: Tint = Tint::hex(0xB8_4F57);
+const TONGUE_LIGHT: Tint = Tint::hex(0xD6_7C7D);
 const TEETH: Tint = Tint::hex(0xFD_FAF4);
 const TEETH_SIDE: Tint = Tint::hex(0xE2_D3C6);
 const SHADE: Tint = Tint::hex(0x3A_1214);
@@ -86,11 +86,11 @@ fn tongue(pen: &mut Pen, mouth: &Mouth) {
     let out = (mouth.tongue * 2.2).min(1.0);
     // Flat behind the lower teeth at rest; its tip comes up to the upper
     // teeth for "th".
-    let rest = mouth.lower_teeth + 1.6 - 0.3 * mouth.drop;
+    let rest = mouth.lower_teeth + 1.8 - 0.4 * mouth.drop;
     let tip = mouth.upper_teeth - 0.6;
     let crown = rest + (tip - rest).min(0.0) * out;
-    let half = 19.0 - 4.0 * out - 5.0 * mouth.round;
-    let arch = |x: f32| crown + 7.0 * ((x - mouth.jaw_shift) / half).powi(2);
+    let half = 21.0 - 4.0 * out - 7.0 * mouth.round;
+    let arch = |x: f32| crown + (6.5 - 3.0 * out) * ((x - mouth.jaw_shift) / half).powi(2);
     let (upper, lower) = clip(mouth, arch, |x| {
         if (x - mouth.jaw_shift).abs() > half * 1.5 {
             arch(x)
@@ -119,7 +119,7 @@ fn tongue(pen: &mut Pen, mouth: &Mouth) {
     }
 }
 
-fn teeth_fill<'a>(stops: &'a mut [(f32, tiny_skia::Color); 5], light: f32, half: f32) -> Fill<'a> {
+fn teeth_fill(stops: &mut [(f32, tiny_skia::Color); 5], light: f32, half: f32) -> Fill<'_> {
     let middle = TEETH.mix(CAVITY, 1.0 - light);
     let side = TEETH_SIDE.mix(CAVITY, (1.0 - light) * 1.6 + 0.1);
     *stops = [
@@ -145,7 +145,7 @@ fn upper_teeth(pen: &mut Pen, mouth: &Mouth) {
     let (upper, lower) = clip(mouth, |_| f32::MIN, edge);
     if let Some(path) = between(&upper, &lower) {
         let mut stops = [(0.0, TEETH.solid()); 5];
-        let fill = teeth_fill(&mut stops, 1.0, ARCH);
+        let fill = teeth_fill(&mut stops, 1.0 - 0.22 * mouth.round, ARCH);
         pen.fill(&path, &fill);
     }
     if mouth.gap > 2.0 {
@@ -264,9 +264,12 @@ fn seam(pen: &mut Pen, mouth: &Mouth, look: &Look) {
     let mut lower = mouth.upper_inner;
     for (i, (high, low)) in upper.iter_mut().zip(&mut lower).enumerate() {
         let t = i as f32 / (SAMPLES - 1) as f32 * 2.0 - 1.0;
-        let body = (1.0 - t.powi(6)).max(0.0);
+        let across = (t * std::f32::consts::FRAC_PI_2).sin().abs();
+        // Beside a round opening the lips are one.
+        let beside = ((across - mouth.inner) / 0.12).clamp(0.0, 1.0) * mouth.round.sqrt();
+        let body = (1.0 - t.powi(6)).max(0.0) * (1.0 - beside);
         high.1 -= (0.5 - 0.15 * open) * body;
-        low.1 += (0.55 + 0.2 * mouth.press - 0.4 * open) * body + 0.1;
+        low.1 += (0.65 + 0.2 * mouth.press - 0.4 * open) * body;
     }
     if let Some(path) = between(&upper, &lower) {
         pen.fill(&path, &Fill::Solid(look.lip_line.alpha(0.95 - 0.35 * open)));
@@ -276,9 +279,9 @@ fn seam(pen: &mut Pen, mouth: &Mouth, look: &Look) {
         let (x, y) = mouth.upper_inner[corner];
         pen.glow(
             (x + 0.6 * sign, y + 0.4),
-            (4.6, 3.6),
+            (3.8, 3.2),
             look.lip_line,
-            0.5 * (1.0 - 0.6 * mouth.round),
+            0.42 * (1.0 - 0.85 * mouth.round),
         );
     }
 }
@@ -301,12 +304,12 @@ fn folds(pen: &mut Pen, mouth: &Mouth, look: &Look) {
         }
         // From the wing of the nose down around the corner: a soft valley that
         // deepens with the smile.
-        let line = look.fold + 0.5 * smile;
+        let line = look.fold + 0.55 * (smile - 0.2).max(0.0);
         if line > 0.02 {
-            let start = (sign * 23.0, -27.0 - 2.0 * smile);
-            let end = (x + sign * (10.0 + 2.0 * smile), y - 4.0 + 3.0 * smile);
-            let side = sign * (3.0 + 3.0 * smile);
-            for (width, alpha) in [(3.4, 0.16), (2.0, 0.22), (0.9, 0.3)] {
+            let start = (sign * 20.0, -24.0 - 2.0 * smile);
+            let end = (x + sign * (8.0 + 2.0 * smile), y - 6.0 + 2.0 * smile);
+            let side = sign * (1.5 + 2.0 * smile);
+            for (width, alpha) in [(5.0, 0.13), (3.0, 0.16), (1.3, 0.2)] {
                 let mut inner = [(0.0, 0.0); 9];
                 let mut outer = inner;
                 for i in 0..inner.len() {

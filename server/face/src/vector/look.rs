@@ -34,6 +34,10 @@ pub(super) struct Look {
     /// Middle of the mouth at rest.
     pub mouth_at: (f32, f32),
     pub lips: LipShape,
+    /// Distance from the middle of the face up to which the whole jaw goes down
+    /// when the mouth opens, and from which nothing does: hair beside the face
+    /// stays.
+    pub jaw_reach: (f32, f32),
     pub eye: EyeShape,
     pub brow: BrowShape,
     /// Paints what is behind the person. It is scaled up, so no fine detail.

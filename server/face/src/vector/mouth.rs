@@ -12,7 +12,7 @@ use media::Blendshape::{
 use super::weights::Weights;
 
 /// Number of samples along a contour. Odd, so that one lies in the middle.
-pub(super) const SAMPLES: usize = 29;
+pub(super) const SAMPLES: usize = 37;
 
 /// A contour from the viewer's left corner to the right one, design units
 /// relative to the middle of the mouth at rest, y down.
@@ -65,6 +65,8 @@ pub(super) struct Mouth {
     pub press: f32,
     /// 0..=1: how round the opening is.
     pub round: f32,
+    /// The share of the half width that the opening takes.
+    pub inner: f32,
     /// Smile of the viewer's left and right corner, 0..=1.
     pub smile: (f32, f32),
     /// Tension beside the viewer's left and right corner, 0..=1.
@@ -101,6 +103,7 @@ impl Mouth {
             + 3.0 * funnel
             + 1.2 * smile
             + 3.2 * tuck
+            + 0.36 * opened * round
             - 1.5 * roll_upper)
             .max(0.0)
             * sealing;
@@ -123,8 +126,8 @@ impl Mouth {
                 * (1.0 - 0.16 * wide),
             height: -lips.rise * (1.0 - round) - 9.0 * smile + 7.5 * frown - 1.2 * dimple
                 + 1.6 * stretch
-                + 0.36 * lower.max(0.0)
-                - 0.1 * raise,
+                + (0.36 + 0.14 * round) * lower.max(0.0)
+                - (0.1 + 0.4 * round) * raise,
         };
         let right = corner(
             w(MouthSmileRight),
@@ -164,8 +167,8 @@ impl Mouth {
         // the way around it.
         let inner = 1.0 - 0.42 * round;
         // 1 is an ellipse, more is a lens with pointed corners.
-        let power = 1.55 - 0.55 * round - 0.35 * wide.sqrt();
-        let lens = 0.7 - 0.2 * round;
+        let power = 1.55 - 0.55 * round - 0.35 * wide.sqrt() * (1.0 - round);
+        let lens = 0.66 - 0.16 * round;
 
         let mut mouth = Self {
             upper_outer: [(0.0, 0.0); SAMPLES],
@@ -173,13 +176,14 @@ impl Mouth {
             lower_inner: [(0.0, 0.0); SAMPLES],
             lower_outer: [(0.0, 0.0); SAMPLES],
             // Lips that are pushed forward hide the teeth.
-            upper_teeth: BITE - 4.2 * round,
+            upper_teeth: BITE + (0.5 - raise - BITE) * round,
             lower_teeth: BITE - 0.8 + jaw * JAW_DROP * 0.94 + lower.max(0.0) * 0.02,
             gap,
             drop: jaw * JAW_DROP,
             tongue: w(TongueOut),
             press,
             round,
+            inner,
             smile: (w(MouthSmileRight), w(MouthSmileLeft)),
             crease: (
                 w(MouthDimpleRight) + 0.5 * w(MouthPressRight) + 0.3 * w(MouthStretchRight),
@@ -194,14 +198,15 @@ impl Mouth {
             let across = t.abs().min(1.0);
             let side = if t < 0.0 { &right } else { &left };
             let x = t * side.reach + shift;
-            let bend = side.height * across.powf(1.7);
+            let bend = side.height * across.powf(1.7 - 0.5 * round);
             // The meeting line of closed lips: the tubercle dips in the
             // middle, the lobes beside it rise.
             let wave = (1.3 * (1.0 - (across / 0.34).powi(2)).max(0.0).powi(2)
                 - 0.9 * (1.0 - ((across - 0.48) / 0.4).powi(2)).max(0.0).powi(2))
                 * closed
                 * (1.0 - 0.7 * round);
-            let base = bend + wave + lift;
+            let base = bend + lift;
+            let seam = base + wave;
             let edge = (1.0 - across * across).max(0.0);
             let s = (across / inner).min(1.0);
             let opening = (1.0 - s * s).max(0.0).powf(power * 0.5);
@@ -214,8 +219,8 @@ impl Mouth {
                     * (1.0 - 0.65 * round - 0.4 * wide)
                     * (1.0 - (across / 0.27).powi(2)).max(0.0).powi(2);
             let peak = 1.0 - 0.5 * across.powf(1.4) * (1.0 - round);
-            mouth.upper_inner[i] = (x, base - raise * opening);
-            mouth.lower_inner[i] = (lower_x, base + lower * opening);
+            mouth.upper_inner[i] = (x, seam - raise * opening);
+            mouth.lower_inner[i] = (lower_x, seam + lower * opening);
             mouth.upper_outer[i] = (
                 x,
                 base - raise * outline
@@ -223,7 +228,7 @@ impl Mouth {
             );
             mouth.lower_outer[i] = (
                 lower_x,
-                base + lower * outline + lower_height * (1.0 + protrusion) * edge.powf(lens + 0.08),
+                base + lower * outline + lower_height * (1.0 + protrusion) * edge.powf(lens),
             );
         }
         mouth

@@ -42,16 +42,17 @@ pub(super) const LOOK: Look = Look {
         upper: 8.6,
         lower: 11.5,
         bow: 0.34,
-        rise: 2.6,
+        rise: 3.8,
     },
+    jaw_reach: (32.0, 76.0),
     eye: EyeShape {
         spread: 39.0,
         y: 223.0,
-        half_width: 20.5,
-        upper: 11.8,
-        lower: 6.4,
+        half_width: 21.5,
+        upper: 12.6,
+        lower: 6.8,
         tilt: 3.4,
-        iris: 9.6,
+        iris: 10.2,
         lash: 2.7,
         lashes: 5.0,
     },
@@ -395,6 +396,15 @@ fn head(look: &Look, canvas: &mut Canvas) {
     portrait::sockets(look, canvas, 0.4, &inside);
     portrait::blush(look, canvas, 0.36, &inside);
     portrait::nose(look, canvas, (256.0, 272.0), 15.5, &inside);
+    portrait::spot(
+        canvas,
+        (253.0, 334.0),
+        (11.0, 6.0),
+        look.skin_light,
+        0.42,
+        5.0,
+        &inside,
+    );
     portrait::philtrum(look, canvas, 279.0, 289.0, &inside);
 
     // The larger lock falls to the viewer's right of the part.
@@ -483,7 +493,7 @@ fn lock(canvas: &mut Canvas, outline: &[(f32, f32)], sign: f32) {
                 (0.0, HAIR_MID.mix(HAIR, 0.35).solid()),
                 (0.3, HAIR.solid()),
                 (0.62, HAIR.mix(HAIR_MID, 0.4).solid()),
-                (1.0, HAIR.mix(HAIR_DEEP, 0.3).solid()),
+                (1.0, HAIR.mix(HAIR_MID, 0.2).solid()),
             ],
         ),
         None,
@@ -589,6 +599,14 @@ fn lock(canvas: &mut Canvas, outline: &[(f32, f32)], sign: f32) {
     let bright = if sign < 0.0 { 0.62 } else { 0.46 };
     portrait::strands(canvas, &crown, 4.2, HAIR_SHINE, bright, 3.2, &hair);
     portrait::strands(canvas, &crown, 1.1, HAIR_SHINE, bright, 0.7, &hair);
+    // The ends curl inwards.
+    let ends: [&[(f32, f32)]; 3] = [
+        &[s(60.0, 352.0), s(58.0, 376.0), s(66.0, 398.0)],
+        &[s(84.0, 352.0), s(78.0, 380.0), s(82.0, 400.0)],
+        &[s(110.0, 350.0), s(112.0, 374.0), s(100.0, 400.0)],
+    ];
+    portrait::strands(canvas, &ends, 3.6, HAIR_SHINE, bright * 0.5, 2.6, &hair);
+    portrait::strands(canvas, &ends, 1.0, HAIR_SHINE, bright * 0.6, 0.6, &hair);
     let waves: [&[(f32, f32)]; 3] = [
         &[s(99.0, 284.0), s(105.0, 312.0), s(104.0, 340.0)],
         &[s(90.0, 290.0), s(94.0, 316.0), s(88.0, 344.0)],

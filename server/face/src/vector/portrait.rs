@@ -57,7 +57,7 @@ pub(super) fn face(look: &Look, canvas: &mut Canvas, outline: &[(f32, f32)]) -> 
         7.0,
         &inside,
     );
-    // Forehead, cheekbones and chin catch it.
+    // Forehead and cheekbones catch it.
     spot(
         canvas,
         (238.0, 152.0),
@@ -83,15 +83,6 @@ pub(super) fn face(look: &Look, canvas: &mut Canvas, outline: &[(f32, f32)]) -> 
         look.skin_light,
         0.32,
         8.0,
-        &inside,
-    );
-    spot(
-        canvas,
-        (253.0, 334.0),
-        (11.0, 6.0),
-        look.skin_light,
-        0.42,
-        5.0,
         &inside,
     );
     inside

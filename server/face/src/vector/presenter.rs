@@ -37,7 +37,7 @@ const RADIUS: f32 = 150.0;
 /// The parts of the face (left, top, right, bottom) that all paint of the eyes
 /// and brows, and of the mouth and jaw, lies in.
 const EYES: (f32, f32, f32, f32) = (168.0, 160.0, 344.0, 250.0);
-const MOUTH: (f32, f32, f32, f32) = (178.0, 256.0, 334.0, 416.0);
+const MOUTH: (f32, f32, f32, f32) = (158.0, 256.0, 354.0, 416.0);
 
 /// All that a picture depends on, rounded to what can be seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,7 +133,8 @@ impl Presenter {
         let bounds = (width, height);
         let scale = self.framing().scale;
         let mouth = Mouth::new(&now.weights, &self.layers.look.lips);
-        let warp = Warp::new(self.framing(), now.pose(scale), mouth.chin());
+        let reach = self.layers.look.jaw_reach;
+        let warp = Warp::new(self.framing(), now.pose(scale), mouth.chin(), reach);
         let before = self.shown.replace(now);
         let Some(before) = before else {
             self.set_stage(now.breath);
@@ -158,7 +159,7 @@ impl Presenter {
             return [Rect::EMPTY; 2];
         }
         if before.breath != now.breath || before.head != now.head {
-            let old = Warp::new(self.framing(), before.pose(scale), 0.0);
+            let old = Warp::new(self.framing(), before.pose(scale), 0.0, reach);
             let area = old
                 .cover(layers::HEAD, bounds)
                 .union(warp.cover(layers::HEAD, bounds));

@@ -54,16 +54,20 @@ pub(super) struct Warp {
     spin: (f32, f32),
     /// How far the chin is lowered, design units.
     jaw: f32,
+    /// Distance from the middle up to which all of the jaw goes down, and from
+    /// which nothing does.
+    jaw_reach: (f32, f32),
 }
 
 impl Warp {
-    pub(super) fn new(framing: Framing, pose: Pose, jaw: f32) -> Self {
+    pub(super) fn new(framing: Framing, pose: Pose, jaw: f32, jaw_reach: (f32, f32)) -> Self {
         Self {
             framing,
             pose,
             turn: (REACH * pose.yaw.sin(), -REACH * pose.pitch.sin()),
             spin: (pose.roll.cos(), pose.roll.sin()),
             jaw,
+            jaw_reach,
         }
     }
 
@@ -143,7 +147,7 @@ impl Warp {
                 turned.1 - self.turn.1 * depth,
             );
         }
-        (flat.0, flat.1 - self.jaw * jaw_share(flat))
+        (flat.0, flat.1 - self.jaw * jaw_share(flat, self.jaw_reach))
     }
 }
 
@@ -163,9 +167,9 @@ fn depth(point: (f32, f32)) -> f32 {
 }
 
 /// The share of the jaw's way that a point of the opened face has made.
-fn jaw_share(point: (f32, f32)) -> f32 {
+fn jaw_share(point: (f32, f32), reach: (f32, f32)) -> f32 {
     let down = smooth_step((point.1 - 284.0) / 66.0);
-    let side = 1.0 - smooth_step(((point.0 - 256.0).abs() - 30.0) / 42.0);
+    let side = 1.0 - smooth_step(((point.0 - 256.0).abs() - reach.0) / (reach.1 - reach.0));
     down * side
 }
 
