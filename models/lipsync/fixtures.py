@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the small clips that the tests of the server use: python3 fixtures.py --downloads DIR --out DIR
 
-Two sentences by two engines, each with its phonemes (`start end viseme stress
+Two sentences by two voices of flite, each with its phonemes (`start end viseme stress
 ipa`, samples at 48 kHz), and some rows of log-mels to compare with.
 """
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from scipy.io import wavfile
 
-import data
 import features
 import phones
 import voices
 
 SENTENCE = "my brother will move five big blue boat from the south beach before summer".split()
+OTHER = "we have found that people who sing very well often move the jaw more than they think".split()
 
 
 def write(folder, name, sound, spans):
@@ -42,10 +42,9 @@ def main():
     args.add_argument("--out", required=True)
     args = args.parse_args()
     folder = Path(args.downloads)
-    kokoro = data.engines(folder)["kokoro"]()
-    text = " ".join(kokoro.words.table[w] for w in SENTENCE) + "."
-    write(args.out, "kokoro", *kokoro.speak(text, "af_heart", "af_heart", 1.0, 1.0))
-    sound = write(args.out, "flite", *voices.Flite(kokoro.words).speak(" ".join(SENTENCE) + ".", "slt", 1.0, 170.0))
+    flite = voices.Flite(voices.Words(folder / "x_misaki/misaki/data/us_gold.json"))
+    sound = write(args.out, "slt", *flite.speak(" ".join(SENTENCE) + ".", "slt", 1.0, 170.0))
+    write(args.out, "rms", *flite.speak(" ".join(OTHER) + ".", "rms", 1.1, 105.0))
     mel = features.log_mel(sound)
     rows = [f"{i} " + " ".join(f"{v:.5f}" for v in mel[i]) for i in (0, 1, 40, 41, 80, 81, 150, 151)]
     Path(args.out, "features.txt").write_text("\n".join(rows) + "\n")

@@ -39,23 +39,27 @@ class Network(nn.Module):
 
     def forward(self, mel, state):
         """mel [b, n, BANDS] with n even, state [b, S] -> logits [b, n/2, delays, 2, VISEMES], state."""
-        b = mel.shape[0]
+        logits, state = self.flat(mel, state)
+        return logits.reshape(mel.shape[0], -1, len(DELAYS), 2, VISEMES), state
+
+    def flat(self, mel, state):
+        """The same with logits [b, n/2, delays * 2 * VISEMES]: no shape is computed at run time."""
         c1, c2, c3, h1, h2 = torch.split(state, self.parts, dim=1)
         x = ((mel - self.mean) * self.scale).transpose(1, 2)
-        x = torch.cat([c1.reshape(b, BANDS, 4), x], 2)
+        x = torch.cat([c1.reshape(-1, BANDS, 4), x], 2)
         c1 = x[:, :, -4:]
         x = F.relu(self.norm1(self.conv1(x)))
-        x = torch.cat([c2.reshape(b, -1, 3), x], 2)
+        x = torch.cat([c2.reshape(-1, self.conv1.out_channels, 3), x], 2)
         c2 = x[:, :, -3:]
         x = F.relu(self.norm2(self.conv2(x)))
-        x = torch.cat([c3.reshape(b, -1, 2), x], 2)
+        x = torch.cat([c3.reshape(-1, self.conv2.out_channels, 2), x], 2)
         c3 = x[:, :, -2:]
         x = F.relu(self.norm3(self.conv3(x))).transpose(1, 2)
         y, h1 = self.gru1(self.dropout(x), h1.unsqueeze(0).contiguous())
         z, h2 = self.gru2(self.dropout(y), h2.unsqueeze(0).contiguous())
         logits = self.out(self.dropout(torch.cat([y, z], 2)))
-        logits = logits.reshape(b, -1, len(DELAYS), 2, VISEMES)
-        state = torch.cat([c1.reshape(b, -1), c2.reshape(b, -1), c3.reshape(b, -1), h1[0], h2[0]], 1)
+        tails = [c.reshape(-1, size) for c, size in zip((c1, c2, c3, h1, h2), self.parts)]
+        state = torch.cat(tails, 1)
         return logits, state
 
     def rest(self, batch):

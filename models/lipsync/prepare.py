@@ -5,7 +5,7 @@ Every copy but the first of a clip is changed in the waveform: speed with pitch
 and formants, equaliser, room, noise or music, low-pass, mu-law, gain. Writes
 one file for each clip and copy: log-mels (float16), for each frame the viseme
 (255 where nothing is to be learnt) and a bit mask of those that would also do.
-Resumable.
+Resumable; with --aligned the labels of what exists are made anew.
 """
 
 import argparse
@@ -85,32 +85,42 @@ def disturb(rng, sound, speech):
     return sound
 
 
+def another(rng, sound, stretch, speech):
+    """The same words by another voice, in another room, through another microphone."""
+    sound = disturb(rng, resample(sound, int(len(sound) * stretch)), speech)
+    return sound / (np.max(np.abs(sound)) + 1e-9) * 10 ** (-rng.uniform(1, 30) / 20)
+
+
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("--clips", required=True)
     args.add_argument("--out", required=True)
+    args.add_argument("--aligned", help="folder of realign.py")
     args.add_argument("--copies", type=int, default=3)
     args.add_argument("--seed", type=int, default=1)
     args = args.parse_args()
     Path(args.out).mkdir(parents=True, exist_ok=True)
     paths, began, done = sorted(Path(args.clips).glob("*/[0-9]*.npz")), time.time(), 0
     for path in paths:
+        aligned = Path(args.aligned, path.parent.name, f"{path.stem}.json") if args.aligned else None
+        aligned = aligned if aligned and aligned.exists() else None
         for copy in range(args.copies):
             target = Path(args.out, f"{path.parent.name}-{path.stem}-{copy}.npz")
-            if target.exists():
+            if target.exists() and (aligned is None or target.stat().st_mtime > aligned.stat().st_mtime):
                 continue
             with np.load(path) as clip:
                 sound, spans = clip["pcm"].astype(np.float32) / 32768, json.loads(str(clip["spans"]))
             if len(sound) < features.RATE // 2:
                 continue
             rng = np.random.default_rng([args.seed, copy, int(path.stem), len(sound)])
-            stretch, speech = 1.0, path.parent.name != "noises"
-            if copy > 0:
-                stretch = rng.uniform(0.82, 1.22)
-                sound = resample(sound, int(len(sound) * stretch))
-                sound = disturb(rng, sound, speech)
-                sound = sound / (np.max(np.abs(sound)) + 1e-9) * 10 ** (-rng.uniform(1, 30) / 20)
-            mel = features.log_mel(sound)
+            stretch = rng.uniform(0.82, 1.22) if copy > 0 else 1.0
+            if aligned:
+                spans = json.loads(aligned.read_text(encoding="utf8"))
+            if target.exists():  # only the labels are new
+                with np.load(target) as old:
+                    mel = old["mel"]
+            else:
+                mel = features.log_mel(another(rng, sound, stretch, path.parent.name != "noises") if copy > 0 else sound)
             viseme, mask = labels(spans, len(mel), stretch)
             temporary = target.with_suffix(".part")
             with open(temporary, "wb") as file:

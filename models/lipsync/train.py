@@ -29,21 +29,26 @@ CURVES = torch.tensor(
 )
 
 
-# Frames before the end of a word's first stop that are still taught.
-HEARD_CLOSURE = 7
+# How far above the pause before it a frame must be to be heard, in ln power.
+HEARD = 1.2
 
 
-def forget_silent_closures(viseme, mask):
-    """Nobody can hear lips that close in silence: of a stop after a pause only the
-    last part is taught, or the network would see closures in every noise."""
+def forget_silent_closures(mel, viseme, mask):
+    """Nobody can hear lips that close in silence: the quiet part of a stop after a
+    pause is taught as rest (its last two frames not at all), or the network
+    would see a closure before every word that begins with a vowel."""
+    level = mel.astype(np.float32).mean(1)
     starts = np.flatnonzero((viseme[1:] != viseme[:-1]) & (viseme[:-1] == 0)) + 1
     for start in starts:
         if viseme[start] in (phones.INDEX["PP"], phones.INDEX["DD"], phones.INDEX["kk"]):
             end = start + 1
             while end < len(viseme) and viseme[end] == viseme[start]:
                 end += 1
-            if end - HEARD_CLOSURE > start:
-                viseme[start : end - HEARD_CLOSURE], mask[start : end - HEARD_CLOSURE] = UNKNOWN, 0
+            pause = np.median(level[max(0, start - 12) : start])
+            heard = np.flatnonzero(level[start:end] > pause + HEARD)
+            first = start + heard[0] if len(heard) else end
+            viseme[start:first], mask[start:first] = 0, 1
+            viseme[max(start, first - 2) : first], mask[max(start, first - 2) : first] = UNKNOWN, 0
 
 
 class Clips:
@@ -58,10 +63,9 @@ class Clips:
             if hold_out and not path.stem.endswith("-0"):
                 continue
             with np.load(path) as arrays:
-                viseme, mask = arrays["viseme"], arrays["mask"]
-                if not hold_out:
-                    forget_silent_closures(viseme, mask)
-                self.mel.append(arrays["mel"])
+                mel, viseme, mask = arrays["mel"], arrays["viseme"], arrays["mask"]
+                forget_silent_closures(mel, viseme, mask)
+                self.mel.append(mel)
                 self.viseme.append(viseme)
                 self.mask.append(mask)
                 self.group.append(engine)

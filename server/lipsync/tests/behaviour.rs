@@ -48,7 +48,7 @@ fn accuracy(clip: &Clip, timings: &Timings) -> f32 {
 
 #[test]
 fn speech_is_heard_as_the_visemes_it_is_made_of() {
-    for (name, least) in [("flite", 0.6), ("kokoro", 0.5)] {
+    for (name, least) in [("slt", 0.6), ("rms", 0.6)] {
         let (sound, timings) = common::clip(name);
         for delay in [Delay::LowLatency, Delay::Balanced] {
             let settings = Settings { delay, ..SETTINGS };
@@ -61,7 +61,7 @@ fn speech_is_heard_as_the_visemes_it_is_made_of() {
 
 #[test]
 fn both_inputs_agree() {
-    for name in ["flite", "kokoro"] {
+    for name in ["slt", "rms"] {
         let (sound, timings) = common::clip(name);
         let model = common::model();
         let heard = Clip::heard(&model, SETTINGS, &sound).unwrap();
@@ -76,7 +76,7 @@ fn both_inputs_agree() {
 
 #[test]
 fn planned_lips_meet_on_every_p_b_m_and_tuck_on_every_f_v() {
-    for name in ["flite", "kokoro"] {
+    for name in ["slt", "rms"] {
         let (sound, timings) = common::clip(name);
         let clip = Clip::planned(&common::model(), SETTINGS, &sound, &timings).unwrap();
         let mut seen = 0;
@@ -106,7 +106,7 @@ fn planned_lips_meet_on_every_p_b_m_and_tuck_on_every_f_v() {
 #[test]
 fn heard_lips_meet_on_most_p_b_m() {
     let (mut met, mut all) = (0, 0);
-    for name in ["flite", "kokoro"] {
+    for name in ["slt", "rms"] {
         let (sound, timings) = common::clip(name);
         let clip = Clip::heard(&common::model(), SETTINGS, &sound).unwrap();
         for phoneme in timings.phonemes.iter().filter(|p| p.viseme == Viseme::Pp) {
@@ -182,7 +182,7 @@ fn music_without_a_voice_hardly_moves_the_mouth() {
 
 #[test]
 fn an_interrupt_settles_the_mouth_without_a_jump() {
-    let (sound, timings) = common::clip("flite");
+    let (sound, timings) = common::clip("slt");
     for source in [MouthSource::Planned, MouthSource::Heard] {
         let mut mouth = Mouth::new(common::model(), SETTINGS);
         mouth.plan(MediaTime::ZERO, &timings);
@@ -222,7 +222,7 @@ fn an_interrupt_settles_the_mouth_without_a_jump() {
 
 #[test]
 fn sources_change_without_a_jump() {
-    let (sound, timings) = common::clip("kokoro");
+    let (sound, timings) = common::clip("rms");
     let mut mouth = Mouth::new(common::model(), SETTINGS);
     mouth.plan(MediaTime::ZERO, &timings);
     let mut before = 0.0;
@@ -246,7 +246,7 @@ fn sources_change_without_a_jump() {
 
 #[test]
 fn accents_of_the_plan_move_brows_and_head() {
-    let (sound, timings) = common::clip("kokoro");
+    let (sound, timings) = common::clip("rms");
     let settings = Settings {
         expression: 1.0,
         ..SETTINGS
@@ -262,7 +262,7 @@ fn accents_of_the_plan_move_brows_and_head() {
 
 #[test]
 fn sound_of_other_rates_is_understood() {
-    let (sound, timings) = common::clip("flite");
+    let (sound, timings) = common::clip("slt");
     // As from a telephone: 8 kHz.
     let low: Vec<f32> = sound
         .chunks_exact(6)

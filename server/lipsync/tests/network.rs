@@ -37,7 +37,7 @@ fn log_mels(name: &str) -> Vec<HopFeatures> {
 
 #[test]
 fn features_are_those_of_training() {
-    let mels = log_mels("flite");
+    let mels = log_mels("slt");
     let golden = std::fs::read_to_string(common::fixture("features.txt")).unwrap();
     assert_eq!(golden.lines().count(), 8);
     for line in golden.lines() {
@@ -57,7 +57,7 @@ fn features_are_those_of_training() {
 #[test]
 fn hops_give_what_the_whole_clip_gives_at_once() {
     let model = common::model();
-    let mels = log_mels("flite");
+    let mels = log_mels("slt");
     let mut stream = model.stream();
     let streamed: Vec<f32> = mels
         .iter()
@@ -100,7 +100,7 @@ fn hops_give_what_the_whole_clip_gives_at_once() {
 #[test]
 fn streams_in_one_batch_do_not_touch_each_other() {
     let model = common::model();
-    let (one, two) = (log_mels("flite"), log_mels("kokoro"));
+    let (one, two) = (log_mels("slt"), log_mels("rms"));
     let (mut alone_one, mut alone_two) = (model.stream(), model.stream());
     let (mut both_one, mut both_two) = (model.stream(), model.stream());
     for (a, b) in one.iter().zip(&two) {
@@ -139,8 +139,8 @@ fn an_interrupt_forgets_all_that_was_heard() {
         expression: 0.0,
         ..Settings::default()
     };
-    let (first, _) = common::clip("kokoro");
-    let (second, _) = common::clip("flite");
+    let (first, _) = common::clip("rms");
+    let (second, _) = common::clip("slt");
     let mut fresh = Mouth::new(common::model(), settings);
     let want = faces(&mut fresh, &second);
 
@@ -162,7 +162,7 @@ fn many_sessions_in_one_call_move_as_each_alone() {
         delay: Delay::LowLatency,
         ..Settings::default()
     };
-    let sounds = [common::clip("kokoro").0, common::clip("flite").0];
+    let sounds = [common::clip("rms").0, common::clip("slt").0];
     let mut alone = sounds
         .each_ref()
         .map(|_| Mouth::new(common::model(), settings));
