@@ -16,6 +16,9 @@ pub const MAX_SIDE: usize = 1_920;
 /// Shortest side of a picture, pixels: below it a face is a smudge.
 pub const MIN_SIDE: usize = 128;
 
+/// Width and height of sessions that name none, pixels.
+pub const DEFAULT_SIZE: (usize, usize) = (512, 512);
+
 /// Range of video rates, bit/s: below it a face breaks up, above it nothing
 /// is gained.
 pub const BITRATES: std::ops::RangeInclusive<u32> = 100_000..=8_000_000;
@@ -161,7 +164,8 @@ impl Plan {
         settings: &Settings,
         seed: u64,
     ) -> Result<Self, RequestError> {
-        let (width, height) = (request.width.unwrap_or(512), request.height.unwrap_or(512));
+        let width = request.width.unwrap_or(DEFAULT_SIZE.0);
+        let height = request.height.unwrap_or(DEFAULT_SIZE.1);
         let sides = MIN_SIDE..=MAX_SIDE;
         if !media::Picture::is_valid_size(width, height)
             || !sides.contains(&width)

@@ -74,6 +74,10 @@ const CHUNKS: [usize; 3] = [16, 32, 48];
 /// p and b).
 const LABEL_DELAY: f64 = 0.025;
 
+/// Silence that is left before the first sound, seconds: consonants begin
+/// before their label says so.
+const LEAD_IN: f64 = 0.06;
+
 /// Frames of noise for a symbol id. More than most clauses need, as the
 /// noise is repeated when it is used up.
 const NOISE_PER_ID: usize = 4;
@@ -468,7 +472,11 @@ impl Voice for Piper {
         let rate = self.weights.sample_rate();
         let seconds = self.weights.hop as f64 / f64::from(rate);
         share(&latent.lengths, &owners, seconds, &mut units);
-        let samples = (latent.frames * self.weights.hop) as i64;
+        let skipped = leading_frames(&units, seconds).min(latent.frames.saturating_sub(1));
+        if let Some(first) = units.first_mut() {
+            first.length -= skipped as f64 * seconds;
+        }
+        let samples = ((latent.frames - skipped) * self.weights.hop) as i64;
         let spoken = MediaTime::rescale(samples, rate);
         let quiet: f64 = trailing_silence(&units);
         let tail = pause::after(clause.ends_sentence, quiet);
@@ -482,7 +490,7 @@ impl Voice for Piper {
             speaker: self.speaker,
             timings,
             latent,
-            next: 0,
+            next: skipped,
             chunk: 0,
             tail: Some(tail),
         }))
@@ -512,6 +520,13 @@ fn share(lengths: &[f32], owners: &[Option<usize>], seconds: f64, units: &mut [U
             units[next.copied().unwrap_or(owner)].length += length / 2.0;
         }
     }
+}
+
+/// Frames of silence before the first sound that nobody should wait for. Some
+/// clauses begin with a third of a second of it.
+fn leading_frames(units: &[Unit], seconds: f64) -> usize {
+    let silence = units.first().map_or(0.0, |unit| unit.length);
+    ((silence - LABEL_DELAY - LEAD_IN) / seconds).max(0.0) as usize
 }
 
 /// Seconds after the last sound.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use engine::{Engine, Rooms};
+use media::seam::Renderer;
 use record::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +54,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let settings = config.engine();
     let rooms = rooms::load(config)?;
     warm(&rooms, &settings.default_voice)?;
-    rooms.avatars.get(&settings.default_avatar)?;
+    let _painted = paint(&rooms, &settings.default_avatar)?;
     let engine = Engine::start(rooms, settings, Some(Arc::new(endpoint)), recordings)?;
 
     let state = api::State::new(
@@ -94,6 +95,19 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         .with_graceful_shutdown(stop)
         .await
         .context("the HTTP server ended")
+}
+
+/// Paints what all sessions of an avatar share, for the usual size, so that the
+/// first session opens as fast as the next. It lasts as long as one renderer
+/// is kept.
+fn paint(rooms: &Rooms, default: &str) -> anyhow::Result<Vec<Box<dyn Renderer>>> {
+    rooms.avatars.get(default)?;
+    let (width, height) = engine::assemble::DEFAULT_SIZE;
+    rooms
+        .avatars
+        .list()
+        .map(|avatar| Ok(rooms.avatars.renderer(avatar.id, width, height, 0)?))
+        .collect()
 }
 
 /// Loads the default voice, so that the first sentence is as fast as the next.
