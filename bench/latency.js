@@ -6,7 +6,7 @@ import path from "node:path";
 import { watch, withBrowser } from "./lib/browser.js";
 import { Table } from "./lib/results.js";
 import { withFolder, withServer } from "./lib/server.js";
-import { decode, firstAudible, lastAudible, RATE, speech, tone } from "./lib/sound.js";
+import { CLEAR, decode, firstAudible, lastAudible, RATE, speech, tone } from "./lib/sound.js";
 import { chance, sleep, summary } from "./lib/stats.js";
 import { SENTENCES, STORY } from "./lib/texts.js";
 
@@ -17,6 +17,12 @@ const VIEWERS = 25;
 
 /** Rate of the decoded recording, Hz: that of the media clock. */
 const CLOCK_HZ = 48_000;
+
+/** Pictures lie on multiples of this media time. */
+const PICTURE_MS = 40;
+
+/** Stillness before the next turn that does not count: codecs smear a beginning over a frame. */
+const SMEAR_MS = 30;
 
 const STAGES = ["timings", "sample", "controls", "picture", "packet"];
 
@@ -93,7 +99,13 @@ async function pushes(session, pcm) {
     session.channel.send({ type: "audio.end" });
     const { turn } = await turnReady;
     const { stages, wall } = await receipt(session, turn);
-    series.picture.push(stages.first_picture_ms);
+    const started = await session.channel.event(
+      (e) => e.type === "speak_started" && e.turn === turn,
+    );
+    // A turn that begins between two pictures is first seen in one that belongs to sound of a
+    // little later, which was pushed that much later.
+    const within = (PICTURE_MS - (started.at_ms % PICTURE_MS)) % PICTURE_MS;
+    series.picture.push(stages.first_picture_ms - within);
     series.packet.push(stages.first_packet_ms);
     series.client.push(wall - begun);
     await session.channel.event((e) => e.type === "speak_ended" && e.turn === turn);
@@ -157,8 +169,8 @@ async function heardAfter(session, moments) {
   const sample = (at) => Math.round((at * CLOCK_HZ) / 1000);
   return moments.map(({ started, sent }, n) => {
     const asked = sent - zero;
-    const until = moments[n + 1]?.started ?? asked + 350;
-    const first = firstAudible(pcm, sample(started - 100), sample(asked));
+    const until = (moments[n + 1]?.started ?? asked + 350) - SMEAR_MS;
+    const first = firstAudible(pcm, sample(started - 100), sample(asked), CLEAR);
     const last = lastAudible(pcm, sample(started), sample(until));
     return {
       after: Math.max(0, ((last + 1) * 1000) / CLOCK_HZ - asked),

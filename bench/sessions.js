@@ -99,15 +99,13 @@ async function track(file, name) {
   const { stdout } = await run(
     "ffprobe",
     ["-v", "error", "-select_streams", name, "-of", "json"].concat(
-      ["-show_entries", "packet=pts:stream=initial_padding", file],
+      ["-show_entries", "packet=pts:packet_side_data=skip_samples", file],
     ),
     { maxBuffer: 2 ** 28 },
   );
-  const { packets, streams } = JSON.parse(stdout);
-  return {
-    times: packets.map(({ pts }) => pts),
-    padding: Number(streams[0].initial_padding ?? 0),
-  };
+  const { packets } = JSON.parse(stdout);
+  const [first] = packets[0].side_data_list ?? [];
+  return { times: packets.map(({ pts }) => pts), padding: Number(first?.skip_samples ?? 0) };
 }
 
 /**

@@ -27,10 +27,14 @@ export async function decode(file, rate) {
 }
 
 /** Runs `visavis say` with the given arguments. */
-export function say(args, options = {}) {
-  const { prefix = [] } = options;
+export async function say(args, { prefix = [] } = {}) {
   const [command, ...rest] = [...prefix, binary(), "say", ...args];
-  return run(command, rest, { cwd: ROOT, env: environment(), maxBuffer: MOST_OUTPUT });
+  try {
+    return await run(command, rest, { cwd: ROOT, env: environment(), maxBuffer: MOST_OUTPUT });
+  } catch (error) {
+    // What it says itself is enough; the whole text that it was to say is not needed here.
+    throw new Error(`visavis say failed: ${error.stderr}`);
+  }
 }
 
 /** Speech as s16le at RATE, without the stillness around it. */
@@ -72,6 +76,9 @@ export function tone(seconds, rate = RATE) {
 /** Level from which a sample counts as audible: -40 dBFS. */
 export const AUDIBLE = 328;
 
+/** Level that a tone has at once and its smear has not: -18 dBFS. */
+export const CLEAR = 4_096;
+
 /** Cuts off what cannot be heard at both ends. */
 export function trim(pcm) {
   const audible = (i) => Math.abs(pcm.readInt16LE(2 * i)) >= AUDIBLE;
@@ -81,11 +88,11 @@ export function trim(pcm) {
   return pcm.subarray(2 * from, 2 * to);
 }
 
-/** Index of the first audible sample in [from, to), or -1. */
-export function firstAudible(pcm, from, to) {
+/** Index of the first sample in [from, to) that reaches a level, or -1. */
+export function firstAudible(pcm, from, to, level = AUDIBLE) {
   const end = Math.min(to, pcm.length / 2);
   for (let i = Math.max(0, from); i < end; i += 1) {
-    if (Math.abs(pcm.readInt16LE(2 * i)) >= AUDIBLE) return i;
+    if (Math.abs(pcm.readInt16LE(2 * i)) >= level) return i;
   }
   return -1;
 }
