@@ -1,7 +1,7 @@
 /** What moving pictures and sound say about each other. Pictures are small and grey, 0..255. */
 
 /** Where the mouth of a presenter is, in shares of the picture. */
-export const MOUTH = { left: 0.36, right: 0.64, top: 0.5, bottom: 0.74 };
+export const MOUTH = { left: 0.4, right: 0.6, top: 0.54, bottom: 0.69 };
 /** Sound above this level (RMS, full scale = 1) counts as heard. */
 export const AUDIBLE = 0.005;
 

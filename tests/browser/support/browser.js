@@ -60,6 +60,11 @@ export async function startBrowser({ autoplay = true } = {}) {
       await page.goto(url);
       return page;
     },
+    /** Closes what a test has left open, so that it does not weigh on the next. */
+    async closePages() {
+      // The first one came with the browser and holds its window open.
+      await Promise.all(context.pages().slice(1).map((page) => page.close()));
+    },
     async stop() {
       await context.close();
       rmSync(profile, { recursive: true, force: true });

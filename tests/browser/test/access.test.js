@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { shot, startBrowser, untilEvent, untilLive } from "../support/browser.js";
 import { startServer } from "../support/server.js";
 
@@ -25,6 +25,7 @@ describe("a page for everybody", () => {
     server = await startServer();
     browser = await startBrowser();
   });
+  afterEach(() => browser?.closePages());
   after(async () => {
     await browser?.stop();
     await server?.stop();
@@ -137,6 +138,7 @@ describe("a browser that wants a gesture before sound", () => {
     server = await startServer();
     browser = await startBrowser({ autoplay: false });
   });
+  afterEach(() => browser?.closePages());
   after(async () => {
     await browser?.stop();
     await server?.stop();

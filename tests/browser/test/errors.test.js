@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { sessionOf, shot, startBrowser, untilEvent, untilFrames, untilLive } from "../support/browser.js";
 import { startServer } from "../support/server.js";
 
@@ -12,6 +12,7 @@ describe("what can go wrong", () => {
     server = await startServer({ VISAVIS_MAX_TEXT_BYTES: "200", VISAVIS_MAX_SESSIONS: "3" });
     browser = await startBrowser();
   });
+  afterEach(() => browser?.closePages());
   after(async () => {
     await browser?.stop();
     await server?.stop();

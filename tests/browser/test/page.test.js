@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { AUDIBLE, mean, mouthMotion, mouthOpening, quantile } from "../support/analysis.js";
 import {
   OUTPUT,
@@ -15,6 +15,7 @@ import {
   watched,
   eventsOf,
 } from "../support/browser.js";
+import { elsewhere } from "../support/elsewhere.js";
 import { decodeAll, probe } from "../support/media.js";
 import { startServer } from "../support/server.js";
 import { plain, settle } from "../support/text.js";
@@ -39,6 +40,12 @@ function heard(levels) {
   return { from: audible.at(0)?.[0], to: audible.at(-1)?.[0] };
 }
 
+/** How many pictures came to the screen, and how many 40 ms steps there were. */
+function shownAndDue(frames) {
+  const [first, last] = [frames[0], frames.at(-1)];
+  return { shown: last.presented - first.presented, due: (last.rtp - first.rtp) / TICKS };
+}
+
 describe("start page", () => {
   let server;
   let browser;
@@ -46,6 +53,7 @@ describe("start page", () => {
     server = await startServer();
     browser = await startBrowser();
   });
+  afterEach(() => browser?.closePages());
   after(async () => {
     await browser?.stop();
     await server?.stop();
@@ -66,14 +74,20 @@ describe("start page", () => {
     await untilFrames(page, 2 * SECOND);
     const { frames, side, levels, captions } = await watched(page);
 
-    // 25 pictures for each second of media time, and few of them lost on the way to the screen.
-    const due = (frames.at(-1).rtp - frames[0].rtp) / TICKS;
-    assert.ok(Number.isInteger(due), `pictures lie on a grid of 40 ms (${due})`);
-    const shown = frames.at(-1).presented - frames[0].presented;
-    assert.ok(shown >= 0.8 * due && shown <= due, `${shown} of ${due} pictures shown`);
-
     const { from, to } = heard(levels);
     assert.ok(to - from > 1500, `a sentence was heard (${to - from} ms)`);
+    // Pictures lie on a grid of 40 ms. Speech has one at each place but for a few that a busy
+    // machine leaves out; silence has fewer, so that it costs less.
+    for (const [index, { rtp }] of frames.slice(1).entries()) {
+      const places = (rtp - frames[index].rtp) / TICKS;
+      assert.ok(Number.isInteger(places) && places > 0, `${places} places to the next picture`);
+    }
+    const talking = shownAndDue(frames.filter(({ at }) => at >= from && at <= to));
+    const silent = shownAndDue(frames.filter(({ at }) => at < from - 200));
+    console.log("pictures shown of those due:", JSON.stringify({ talking, silent }));
+    assert.ok(talking.shown >= 0.8 * talking.due, "25 pictures per second of speech");
+    assert.ok(silent.shown >= 0.4 * silent.due, "at least 10 per second of silence");
+
     const quiet = between(levels, levels[0][0], from - 100);
     assert.ok(Math.max(...quiet) < AUDIBLE, "silence before it");
     const loud = between(levels, from, to);
@@ -229,16 +243,13 @@ describe("start page", () => {
     await player.close();
   });
 
-  test("the element speaks in any page, from another origin", async () => {
-    const page = await browser.open("about:blank");
-    await page.route("http://elsewhere.test/", (route) =>
-      route.fulfill({
-        contentType: "text/html",
-        body: `<!doctype html><script type="module" src="${server.url}/visavis-avatar.js"></script>
-          <visavis-avatar server="${server.url}" captions></visavis-avatar>`,
-      }),
+  test("the element speaks in any page, from another origin", async (t) => {
+    const site = await elsewhere(
+      `<!doctype html><script type="module" src="${server.url}/visavis-avatar.js"></script>
+       <visavis-avatar server="${server.url}" captions></visavis-avatar>`,
     );
-    await page.goto("http://elsewhere.test/");
+    t.after(() => site.stop());
+    const page = await browser.open(site.url);
     const heardText = await page.evaluate(async () => {
       await customElements.whenDefined("visavis-avatar");
       const avatar = document.querySelector("visavis-avatar");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { envelope, levelsOf, mouthOpening, pictureLag } from "../support/analysis.js";
 import {
   OUTPUT,
@@ -38,6 +38,7 @@ describe("sound and picture", () => {
     server = await startServer();
     browser = await startBrowser();
   });
+  afterEach(() => browser?.closePages());
   after(async () => {
     await browser?.stop();
     await server?.stop();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import {
   sessionOf,
   startBrowser,
@@ -11,6 +11,7 @@ import {
   watch,
   watched,
 } from "../support/browser.js";
+import { elsewhere } from "../support/elsewhere.js";
 import { startServer } from "../support/server.js";
 import { settle } from "../support/text.js";
 
@@ -24,6 +25,7 @@ describe("viewers", () => {
     server = await startServer();
     browser = await startBrowser();
   });
+  afterEach(() => browser?.closePages());
   after(async () => {
     await browser?.stop();
     await server?.stop();
@@ -74,13 +76,11 @@ describe("viewers", () => {
     await first.close();
   });
 
-  test("a third-party WHEP player plays a session", async () => {
+  test("a third-party WHEP player plays a session", async (t) => {
     const { id, urls } = await server.api("POST", "/v1/sessions", {});
-    const page = await browser.open("about:blank");
-    await page.route("http://player.test/", (route) =>
-      route.fulfill({ contentType: "text/html", body: "<!doctype html><video autoplay playsinline></video>" }),
-    );
-    await page.goto("http://player.test/");
+    const site = await elsewhere("<!doctype html><video autoplay playsinline></video>");
+    t.after(() => site.stop());
+    const page = await browser.open(site.url);
     await page.evaluate(playerSource());
     await page.evaluate(async (endpoint) => {
       const video = document.querySelector("video");
