@@ -54,13 +54,13 @@ def forget_silent_closures(mel, viseme, mask):
 class Clips:
     """All arrays in memory, one long piece each; chunks are cut anywhere."""
 
-    def __init__(self, folder, hold_out):
+    def __init__(self, folder, hold_out, copies=False):
         self.mel, self.viseme, self.mask, self.group = [], [], [], []
         for path in sorted(Path(folder).glob("*.npz")):
             engine, number, _ = path.stem.split("-")
             if (zlib.crc32(f"{engine}{number}".encode()) % 25 == 0) != hold_out:
                 continue
-            if hold_out and not path.stem.endswith("-0"):
+            if hold_out and not copies and not path.stem.endswith("-0"):
                 continue
             with np.load(path) as arrays:
                 mel, viseme, mask = arrays["mel"], arrays["viseme"], arrays["mask"]
@@ -168,6 +168,9 @@ def at_delays(x):
     return torch.stack(heads, 2)
 
 
+# How often clips of an engine are taken, for each minute of them: Kokoro holds most speakers.
+ENGINES = {"kokoro": 2.0, "piper": 0.7, "flite": 0.9, "festival": 0.9, "noises": 1.1}
+
 # Heads that the server uses count most.
 HEAD_WEIGHT = torch.tensor([0.6, 0.9, 1.2, 1.4, 0.9])
 
@@ -252,7 +255,7 @@ def main():
     weight = (counts / counts.sum() + 1e-4) ** -0.12
     weight /= (weight * counts).sum() / counts.sum()
     weight = torch.tensor(weight, dtype=torch.float32, device=device)
-    cumulative = clips.balance({"kokoro": 2.0, "piper": 0.7, "flite": 0.9, "festival": 0.9, "noises": 1.1})
+    cumulative = clips.balance(ENGINES)
 
     began, running = time.time(), None
     while step < args.steps:

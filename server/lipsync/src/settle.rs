@@ -35,6 +35,9 @@ const NOTHING: f32 = -72.0;
 /// How much of a shut-out frame becomes silence.
 const SHUT: f32 = 0.85;
 
+/// Least length of a closure, frames: lips do not meet and part in 20 ms.
+const CLOSURE: usize = 3;
+
 const HISTORY: usize = SEEN + HANGOVER;
 
 /// The calm of one stream.
@@ -115,7 +118,19 @@ impl Settle {
             }
         }
         for i in 0..present {
-            // A viseme that lasts one frame is a slip of the network, not of a tongue.
+            // A viseme that lasts one frame is a slip of the network, not of a tongue; so is a
+            // closure of two.
+            let first = strongest(&frames[i]);
+            if is_closure(first) && first != strongest(&self.held) {
+                let rest = &frames[i..];
+                let length = rest.iter().take_while(|w| strongest(w) == first).count();
+                if length < CLOSURE && length < rest.len() {
+                    for weights in &mut frames[i..i + length] {
+                        weights[first] = 0.0;
+                        normalise(weights);
+                    }
+                }
+            }
             let now = strongest(&frames[i]);
             let next = frames.get(i + 1).map_or(now, strongest);
             if now != strongest(&self.held) && now != next {
@@ -130,11 +145,27 @@ impl Settle {
     }
 }
 
+fn is_closure(viseme: usize) -> bool {
+    viseme == Viseme::Pp.index() || viseme == Viseme::Ff.index()
+}
+
+/// Makes the weights sum to 1 again.
+fn normalise(weights: &mut Visemes) {
+    let sum: f32 = weights.iter().sum();
+    if sum > 1e-6 {
+        for weight in weights.iter_mut() {
+            *weight /= sum;
+        }
+    } else {
+        *weights = SILENT;
+    }
+}
+
 /// Turns a frame to silence but for its closures.
 fn shut(weights: &mut Visemes) {
     let mut freed = 0.0;
     for viseme in Viseme::ALL {
-        if !matches!(viseme, Viseme::Sil | Viseme::Pp | Viseme::Ff) {
+        if viseme != Viseme::Sil && !is_closure(viseme.index()) {
             let weight = &mut weights[viseme.index()];
             freed += *weight * SHUT;
             *weight *= 1.0 - SHUT;
@@ -186,6 +217,29 @@ mod tests {
             settle.hear(-30.0);
         }
         assert!(!settle.open(0));
+    }
+
+    #[test]
+    fn lips_do_not_meet_for_20_ms() {
+        let mut settle = after(&[-20.0; 3]);
+        settle.loud = [true; HISTORY];
+        let (aa, pp) = (pure(Viseme::Aa), pure(Viseme::Pp));
+        settle.calm(&mut [aa, aa], 2);
+        let mut short = [pp, pp, aa, aa, aa, aa];
+        settle.calm(&mut short, 2);
+        assert!(
+            short[..2]
+                .iter()
+                .all(|w| strongest(w) != Viseme::Pp.index())
+        );
+        settle.calm(&mut [aa, aa], 2);
+        let mut long = [pp, pp, pp, aa, aa, aa];
+        settle.calm(&mut long, 2);
+        assert_eq!(long[0], pp);
+        // The rest of a closure that began is never cut off.
+        let mut tail = [pp, aa, aa, aa];
+        settle.calm(&mut tail, 2);
+        assert_eq!(tail[0], pp);
     }
 
     #[test]
