@@ -20,13 +20,16 @@ use crate::extract::{Query, blocking};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
-/// Sides that previews have, pixels. A fixed set, so that anybody may ask and
-/// each is drawn once.
-const PREVIEW_SIZES: [usize; 6] = [128, 192, 256, 384, 512, 1_024];
+/// Sides that previews have, pixels: whole steps of [`PREVIEW_STEP`]. A small
+/// set, so that anybody may ask and each is drawn once.
+const PREVIEW_SIZES: std::ops::RangeInclusive<usize> = 128..=1_024;
 
-/// Previews that were drawn, by avatar and size. Holds at most
-/// [`PREVIEW_SIZES`] for each avatar. Its lock is held while one is drawn, so
-/// that strangers cannot take more than one core with it.
+/// See [`PREVIEW_SIZES`].
+const PREVIEW_STEP: usize = 64;
+
+/// Previews that were drawn, by avatar and size: at most 15 for each avatar.
+/// Its lock is held while one is drawn, so that strangers cannot take more
+/// than one core with it.
 pub(crate) type Previews = Mutex<BTreeMap<(String, usize), Bytes>>;
 
 /// A voice.
@@ -117,7 +120,8 @@ pub(crate) struct AvatarList {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewQuery {
-    /// Side, pixels: 128, 192, 256 (default), 384, 512 or 1024.
+    /// Side, pixels. Default 256.
+    #[param(minimum = 128, maximum = 1024, multiple_of = 64)]
     size: Option<usize>,
 }
 
@@ -184,10 +188,11 @@ async fn preview(
 ) -> Result<Response, Problem> {
     let Path(AvatarPath { id }) = path.map_err(|error| Problem::invalid(error.body_text()))?;
     let size = query.size.unwrap_or(256);
-    if !PREVIEW_SIZES.contains(&size) {
+    if !PREVIEW_SIZES.contains(&size) || !size.is_multiple_of(PREVIEW_STEP) {
         return Err(Problem::invalid(format!(
-            "previews have a size of {}",
-            PREVIEW_SIZES.map(|size| size.to_string()).join(", ")
+            "previews have {} to {} pixels, in steps of {PREVIEW_STEP}",
+            PREVIEW_SIZES.start(),
+            PREVIEW_SIZES.end()
         )));
     }
     let avatars = state.engine.rooms().avatars.clone();

@@ -86,8 +86,12 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     })
 }
 
-/// Reads JSON.
+/// Reads a JSON object.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Else an array would be read as the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("this is not a JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         // The message may repeat what was sent.
         let detail = error.to_string();

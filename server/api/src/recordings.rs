@@ -62,6 +62,7 @@ pub(crate) struct RecordingList {
 #[serde(deny_unknown_fields)]
 pub(crate) struct VideoQuery {
     /// `1` to be saved under a name instead of being played.
+    #[param(minimum = 0, maximum = 1)]
     download: Option<u8>,
     /// A session token, where headers cannot be set.
     #[serde(rename = "token")]

@@ -55,7 +55,10 @@ impl From<SpeakMode> for Mode {
 pub(crate) struct Speak {
     /// The text. Markdown is taken off, numbers and the like are read as
     /// people say them.
-    #[schema(example = "Good morning! It is 8:30, and 12 °C outside.")]
+    #[schema(
+        example = "Good morning! It is 8:30, and 12 °C outside.",
+        pattern = r"\S"
+    )]
     text: String,
     #[serde(default)]
     mode: SpeakMode,
