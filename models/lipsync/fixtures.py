@@ -23,13 +23,13 @@ def write(folder, name, sound, spans):
     pcm = np.clip(np.round(sound * 32767), -32768, 32767).astype(np.int16)
     wavfile.write(Path(folder, f"{name}.wav"), features.RATE, pcm)
     rows = []
-    for phone, start, end in spans:
+    for i, (phone, start, end) in enumerate(spans):
         at = start
         vowel = any(v in ("aa", "E", "ih", "oh", "ou") for _, vs in phones.targets(phone) if vs for v in vs[:1])
         for share, visemes in phones.targets(phone):
             until = at + share * (end - start)
             if visemes is None:  # h: the mouth is already that of the vowel to come
-                visemes = ("E",)
+                visemes = phones.targets(spans[i + 1][0])[0][1]
             rows.append(f"{round(max(at, 0) * 48000)}\t{round(until * 48000)}\t{visemes[0]}\t{2 if vowel else 0}\t{phone}")
             at = until
     Path(folder, f"{name}.tsv").write_text("\n".join(rows) + "\n", encoding="utf8")
