@@ -10,7 +10,8 @@
 //!                      │                 stalled
 //!                      └──────── interrupt ──────► ended (interrupted)
 //! ```
-//! Every turn that was opened ends exactly once.
+//! Every turn that was opened ends exactly once. One that is finished without
+//! any sound ends from where it waits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -92,6 +93,7 @@ pub struct Conductor {
     next_turn: Turn,
     queue: VecDeque<Speech>,
     last_spoken: Turn,
+    cut: Turn,
     fade: Vec<f32>,
     cancel_mouth: bool,
     events: VecDeque<Timed>,
@@ -111,6 +113,7 @@ impl Conductor {
             next_turn: Turn::default().next(),
             queue: VecDeque::new(),
             last_spoken: Turn::default(),
+            cut: Turn::default(),
             fade: Vec::new(),
             cancel_mouth: false,
             events: VecDeque::new(),
@@ -199,6 +202,7 @@ impl Conductor {
             // is still queued of the turns before can be told from it.
             self.last_spoken = self.next_turn;
             self.next_turn = self.next_turn.next();
+            self.cut = self.last_spoken;
             self.touch();
             self.emit(Event::Idle);
         }
@@ -214,8 +218,8 @@ impl Conductor {
     pub fn close(&mut self, reason: CloseReason) {
         if self.closed.is_none() {
             self.interrupt();
-            self.closed = Some(reason);
             self.emit(Event::Closed { reason });
+            self.closed = Some(reason);
         }
     }
 
@@ -243,10 +247,12 @@ impl Conductor {
         self.queue.front().map(|s| s.turn)
     }
 
-    /// Turns older than this are over and nothing of them may leave any more.
+    /// Turns older than this were over at the last interrupt: nothing of them
+    /// may leave any more. Turns that were played to their end after it are
+    /// not among them, so what is queued of them is still heard.
     #[must_use]
-    pub fn oldest_alive(&self) -> Turn {
-        self.current().unwrap_or(self.next_turn)
+    pub const fn cut_before(&self) -> Turn {
+        self.cut
     }
 
     /// Samples of a turn that were received and not yet played; `None` when
@@ -298,8 +304,12 @@ impl Conductor {
         }
     }
 
-    /// Adds an event of another room at the present moment.
+    /// Adds an event of another room at the present moment. Nothing follows
+    /// [`Event::Closed`]: those who read events stop there.
     pub fn emit(&mut self, event: Event) {
+        if self.closed.is_some() {
+            return;
+        }
         self.events.push_back(Timed {
             at: self.now,
             event,
@@ -337,7 +347,7 @@ impl Conductor {
         }
         if let Some(mut speech) = self.queue.pop_front() {
             self.speak(&mut speech, &mut step);
-            if speech.done() && speech.started {
+            if speech.done() {
                 self.end(&speech);
             } else {
                 self.queue.push_front(speech);
@@ -350,6 +360,11 @@ impl Conductor {
     }
 
     fn speak(&mut self, speech: &mut Speech, step: &mut Step) {
+        // A turn without sound (nothing in it can be spoken, or its voice
+        // failed) ends without having begun.
+        if speech.done() {
+            return;
+        }
         let margin = if speech.stalled { STALL_MARGIN } else { 0 };
         if !speech.ready(self.look_ahead, margin) {
             if speech.started && !speech.stalled {

@@ -12,7 +12,8 @@ use crate::receipt::Receipt;
 pub enum CloseReason {
     /// Somebody asked for it.
     Client,
-    /// Nobody spoke to it and nobody watched it for the configured time.
+    /// No turn was open and the client gave no sign of life for the configured
+    /// time. Watching alone is no sign of life; a viewer that joins is.
     IdleTimeout,
     /// It reached its longest allowed duration.
     MaxDuration,

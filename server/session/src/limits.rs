@@ -70,7 +70,7 @@ impl Watch {
 
     /// What the limits say at `at`: a warning, or the end.
     pub(crate) fn check(&mut self, at: MediaTime) -> Option<Event> {
-        let left = |limit_s: u64, since: MediaTime| limit_s as i64 * CLOCK_HZ - (at - since);
+        let left = |limit_s: u64, since: MediaTime| samples(limit_s) - (at - since);
         let idle = left(self.limits.idle_timeout_s, self.active);
         let duration = left(self.limits.max_duration_s, MediaTime::ZERO);
         if duration <= 0 {
@@ -84,7 +84,7 @@ impl Watch {
             });
         }
         // A limit shorter than twice the usual notice is announced at its half.
-        let notice = |limit_s: u64| WARNING_S.min(limit_s / 2) as i64 * CLOCK_HZ;
+        let notice = |limit_s: u64| samples(WARNING_S.min(limit_s / 2));
         let warning = |limit, left: i64| Event::LimitWarning {
             limit,
             remaining_s: (left / CLOCK_HZ) as u64,
@@ -99,6 +99,13 @@ impl Watch {
         }
         None
     }
+}
+
+/// Seconds as samples; what is longer than any clock is for ever.
+fn samples(seconds: u64) -> i64 {
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(CLOCK_HZ)
 }
 
 #[cfg(test)]
@@ -160,5 +167,17 @@ mod tests {
                 reason: CloseReason::MaxDuration
             })
         );
+    }
+
+    #[test]
+    fn limits_longer_than_any_clock_never_strike() {
+        let mut watch = Watch::new(Limits {
+            idle_timeout_s: u64::MAX,
+            max_duration_s: u64::MAX,
+            ..Limits::default()
+        });
+        for seconds in [0, 1, 1_000_000_000] {
+            assert_eq!(watch.check(at(seconds)), None);
+        }
     }
 }

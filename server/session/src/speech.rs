@@ -209,18 +209,24 @@ impl Speech {
         heard
     }
 
-    /// The text up to the last word of which more than half was played.
+    /// The text up to the last word of which more than half was played; all of
+    /// the clauses that were heard when the turn was played out.
     pub(crate) fn heard_text(&self) -> String {
-        if self.done() {
-            return self.text.trim().to_owned();
-        }
-        let end = self
-            .clauses
-            .iter()
-            .flat_map(|c| c.timings.words.iter().map(move |w| (c, w)))
-            .take_while(|(c, w)| c.start + i64::midpoint(w.start, w.end) <= self.played)
-            .last()
-            .map_or(0, |(c, w)| c.offset + w.range.end);
+        let end = if self.done() {
+            // Timings may have been estimated too long; the sound is the
+            // truth. A clause of which no sound came was not heard.
+            self.clauses
+                .iter()
+                .rfind(|c| c.start < self.played)
+                .map_or(0, |c| c.offset + c.text.len())
+        } else {
+            self.clauses
+                .iter()
+                .flat_map(|c| c.timings.words.iter().map(move |w| (c, w)))
+                .take_while(|(c, w)| c.start + i64::midpoint(w.start, w.end) <= self.played)
+                .last()
+                .map_or(0, |(c, w)| c.offset + w.range.end)
+        };
         self.text.get(..end).unwrap_or_default().trim().to_owned()
     }
 }

@@ -230,7 +230,81 @@ fn a_turn_that_is_over_takes_nothing_more() {
     assert_eq!(c.backlog(turn), None);
     let next = c.open(MouthSource::Planned, no_time()).unwrap();
     assert!(next > turn);
-    assert_eq!(c.oldest_alive(), next);
+}
+
+#[test]
+fn only_an_interrupt_cuts_what_is_queued_of_older_turns() {
+    let (mut pipeline, kept) = pipeline(Limits::default());
+    let conductor = pipeline.conductor();
+    let first = speak(&pipeline, "one");
+    let second = speak(&pipeline, "two three");
+    hops(&mut pipeline, 15); // 300 ms: within the second
+    assert_eq!(kept.0.lock().unwrap().last().unwrap().turn, second);
+    assert!(
+        conductor.lock().cut_before() <= first,
+        "what is queued of a turn that was played out is still heard"
+    );
+    conductor.lock().interrupt();
+    assert!(conductor.lock().cut_before() > second);
+    hop(&mut pipeline);
+    let silence = kept.0.lock().unwrap().last().unwrap().turn;
+    assert_eq!(conductor.lock().cut_before(), silence);
+}
+
+#[test]
+fn a_turn_without_sound_ends_without_having_begun() {
+    let (mut pipeline, _) = pipeline(Limits::default());
+    let conductor = pipeline.conductor();
+    let turn = {
+        let mut c = conductor.lock();
+        let turn = c.open(MouthSource::Planned, no_time()).unwrap();
+        // Its voice fails before the first sample.
+        let (clause, timings, _) = clause(0, "one two");
+        c.clause(turn, clause, timings, no_time()).unwrap();
+        c.finish(turn).unwrap();
+        turn
+    };
+    let next = speak(&pipeline, "three");
+    let events: Vec<_> = hops(&mut pipeline, 2)
+        .into_iter()
+        .map(|t| t.event)
+        .filter(|e| !matches!(e, Event::Receipt(_)))
+        .take(2)
+        .collect();
+    assert_eq!(
+        events,
+        [
+            Event::SpeakEnded {
+                turn,
+                heard_text: String::new(),
+                interrupted: false
+            },
+            Event::SpeakStarted { turn: next },
+        ]
+    );
+}
+
+#[test]
+fn nothing_follows_the_end_of_a_session() {
+    let (mut pipeline, _) = pipeline(Limits::default());
+    let conductor = pipeline.conductor();
+    let turn = speak(&pipeline, "one two");
+    hops(&mut pipeline, 3);
+    {
+        let mut c = conductor.lock();
+        c.close(CloseReason::Client);
+        c.close(CloseReason::Shutdown);
+        // Late news: of a client, of another room, of the pipeline itself.
+        c.shown(turn, 100.0);
+        c.emit(Event::Idle);
+    }
+    let last = hops(&mut pipeline, 3).pop().map(|t| t.event);
+    assert_eq!(
+        last,
+        Some(Event::Closed {
+            reason: CloseReason::Client
+        })
+    );
 }
 
 #[test]

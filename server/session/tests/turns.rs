@@ -83,7 +83,7 @@ proptest! {
                 },
                 Op::Interrupt => {
                     conductor.lock().interrupt();
-                    dropped_before = conductor.lock().oldest_alive();
+                    dropped_before = conductor.lock().cut_before();
                 }
                 Op::Hops(count) => for _ in 0..count {
                     let at = pipeline.at();
@@ -99,9 +99,8 @@ proptest! {
             }
             let mut c = conductor.lock();
             while let Some(timed) = c.poll_event() {
-                let life = |t: Turn| t;
                 match timed.event {
-                    Event::SpeakStarted { turn } => lives.get_mut(&life(turn)).unwrap().started += 1,
+                    Event::SpeakStarted { turn } => lives.get_mut(&turn).unwrap().started += 1,
                     Event::SpeakEnded { turn, .. } => {
                         lives.get_mut(&turn).unwrap().ended += 1;
                     }

@@ -11,7 +11,7 @@ use media::seam::{
 };
 use media::{
     Blendshape, Clause, FaceControls, HOP, MediaTime, Packet, Phoneme, Picture, Rect, Timings,
-    Turn, Viseme, Word,
+    Viseme, Word,
 };
 use session::{Limits, Parts, Pipeline};
 
@@ -197,8 +197,4 @@ pub fn samples(packet: &Packet) -> Vec<f32> {
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
         .collect()
-}
-
-pub fn turn_of(t: u64) -> Turn {
-    Turn(t)
 }
