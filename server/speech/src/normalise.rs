@@ -142,11 +142,13 @@ fn is_markup(letter: char) -> bool {
 fn is_readable(letter: char) -> bool {
     match letter {
         '|' | '[' | '{' | '}' | '_' => false,
-        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '℃' | '℉' | '‘' | '’' | '“' | '”' | '„'
-        | '«' | '»' | '–' | '—' | '−' | '…' | '¿' | '¡' | '，' | '。' | '！' | '？' | '；' | '：'
-        | '、' => true,
+        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => true,
         letter if letter.is_ascii() => letter.is_ascii_graphic(),
-        letter => tables::symbol(letter).is_some() || tables::currency(letter).is_some(),
+        letter => {
+            "‘’“”„«»–—−…¿¡，。！？；：、℃℉".contains(letter)
+                || tables::symbol(letter).is_some()
+                || tables::currency(letter).is_some()
+        }
     }
 }
 
