@@ -48,7 +48,7 @@ impl Client {
     /// The next message of one of these types.
     pub async fn wait(&mut self, types: &[&str]) -> Value {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(60), self.socket.next()).await;
+            let next = tokio::time::timeout(Duration::from_mins(1), self.socket.next()).await;
             if let Message::Text(text) = next.unwrap().unwrap().unwrap() {
                 let message: Value = serde_json::from_str(&text).unwrap();
                 if types.contains(&message["type"].as_str().unwrap()) {
@@ -81,7 +81,7 @@ impl Client {
     /// Why the server closed the connection.
     pub async fn closed(&mut self) -> (CloseCode, String) {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(60), self.socket.next()).await;
+            let next = tokio::time::timeout(Duration::from_mins(1), self.socket.next()).await;
             if let Message::Close(frame) = next.unwrap().unwrap().unwrap() {
                 let frame = frame.unwrap();
                 return (frame.code, frame.reason.to_string());
