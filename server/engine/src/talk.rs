@@ -28,7 +28,10 @@ const MAX_AHEAD: i64 = 8 * CLOCK_HZ;
 struct Feed {
     pieces: VecDeque<String>,
     bytes: usize,
+    /// Nothing more will be written.
     done: bool,
+    /// Nothing more will be read: the turn is over.
+    over: bool,
 }
 
 /// The writing end of a text turn and the reading end share this.
@@ -61,6 +64,13 @@ impl Channel {
             None => Found::Pause,
         }
     }
+
+    /// The reading end is gone; what it left is not kept.
+    fn close(&self) {
+        let mut feed = self.lock();
+        feed.over = true;
+        feed.pieces.clear();
+    }
 }
 
 /// A text turn that is being written. Dropping it ends the text.
@@ -81,8 +91,12 @@ impl TextTurn {
     ///
     /// # Errors
     /// [`SpeakError::TextTooLong`]; what was added before is still spoken.
+    /// [`SpeakError::Over`] when nobody listens any more.
     pub fn append(&self, text: &str) -> Result<(), SpeakError> {
         let mut feed = self.channel.lock();
+        if feed.over {
+            return Err(SpeakError::Over(self.turn));
+        }
         if feed.bytes + text.len() > self.limit {
             return Err(SpeakError::TextTooLong { limit: self.limit });
         }
@@ -160,6 +174,7 @@ pub(crate) fn start(
             if speaker.run(&channel).is_ok() {
                 speaker.finish();
             }
+            channel.close();
         })?;
     Ok(text)
 }

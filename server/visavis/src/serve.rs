@@ -17,6 +17,10 @@ use crate::{logging, rooms};
 /// Time that running sessions get at shutdown where none is configured.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// Time that requests get to end by themselves once all sessions are over. A
+/// client that keeps sending does not hold up the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
 /// Runs the server until it is told to stop.
 pub fn run(config: &Config, check: bool) -> anyhow::Result<()> {
     config.check()?;
@@ -73,6 +77,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::info!(http = %listener.local_addr()?, media = %config.media_listen(), "serving");
 
     let drain = config.drain_s.map_or(DRAIN, Duration::from_secs);
+    let (drained, last_answers) = tokio::sync::oneshot::channel();
     let stop = {
         let engine = engine.clone();
         async move {
@@ -89,12 +94,25 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
                     "sessions did not end in time; their recordings are repaired at the next start"
                 );
             }
+            // Nobody waits for it any more when the server has ended by itself.
+            let _ = drained.send(());
         }
     };
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .await
-        .context("the HTTP server ended")
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop);
+    let late = async {
+        // Without a word from the drain there is nothing to be late for.
+        if last_answers.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        ended = served.into_future() => ended.context("the HTTP server ended"),
+        () = late => {
+            tracing::info!("requests that did not end by themselves were cut");
+            Ok(())
+        }
+    }
 }
 
 /// Paints what all sessions of an avatar share, for the usual size, so that the
@@ -112,7 +130,12 @@ fn paint(rooms: &Rooms, default: &str) -> anyhow::Result<Vec<Box<dyn Renderer>>>
 
 /// Loads the default voice, so that the first sentence is as fast as the next.
 fn warm(rooms: &Rooms, id: &str) -> anyhow::Result<()> {
-    let cannot = || format!("the default voice '{id}' cannot be used");
+    let cannot = || {
+        format!(
+            "the default voice '{id}' cannot be used; \
+             `visavis models verify` says which weights are missing"
+        )
+    };
     let voice = rooms.voices.get(id).with_context(cannot)?;
     rooms.voices.warm(voice.as_ref()).with_context(cannot)
 }
