@@ -1,6 +1,7 @@
 import { CaptionView } from "./caption-view.js";
 import styles from "./element.css?inline";
 import { toError, VisavisError } from "./errors.js";
+import { onNextPicture } from "./picture.js";
 import { type AttachOptions, Session, type SpeakOptions, type SpokenTurn } from "./session.js";
 import { Sound } from "./sound.js";
 
@@ -70,7 +71,6 @@ export class VisavisAvatar extends HTMLElement {
       this.toggleAttribute("muted", this.#sound.on);
     });
     this.#stopButton.addEventListener("click", () => void this.interrupt());
-    this.#video.addEventListener("playing", () => this.#stage.classList.add("live"));
   }
 
   /** The session behind the element, once there is one. */
@@ -181,7 +181,11 @@ export class VisavisAvatar extends HTMLElement {
     session.on("speak_started", () => (this.#stopButton.hidden = false));
     session.on("speak_ended", () => (this.#stopButton.hidden = true));
     session.on("caption", (caption) => this.#captionView.show(caption));
-    session.on("stream", () => void this.#sound.play());
+    session.on("stream", () => {
+      this.#stage.classList.remove("live");
+      onNextPicture(this.#video, () => this.#stage.classList.add("live"));
+      void this.#sound.play();
+    });
     session.on("state", (change) => {
       this.#say(
         {

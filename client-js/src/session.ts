@@ -116,6 +116,8 @@ export class Session extends Emitter<SessionEvents> {
   #lastError: VisavisError | undefined;
   #closeReason: CloseReason | undefined;
   #unreachable = false;
+  /** Whether the server has let us in with these credentials. */
+  #admitted = false;
   #link: MediaLink | undefined;
   #stream: MediaStream | undefined;
   #video: HTMLVideoElement | undefined;
@@ -261,7 +263,10 @@ export class Session extends Emitter<SessionEvents> {
       urls.events,
       {
         onEvent: (event) => this.#take(event),
-        onOpen: () => this.#reached(),
+        onOpen: () => {
+          this.#admitted = true;
+          this.#reached();
+        },
         onUnreachable: (error, forMs) => {
           this.#missed(error);
           if (forMs >= GIVE_UP_MS) this.#fail(error);
@@ -492,7 +497,11 @@ export class Session extends Emitter<SessionEvents> {
 
   #takeMedia(media: MediaState, error: VisavisError | undefined): void {
     if (error) this.#lastError = error;
-    if (media === "live") this.#reached();
+    if (media === "live") {
+      this.#reached();
+      // The starting point of the rates.
+      this.stats().catch(() => undefined);
+    }
     this.#set(media === "unavailable" ? "no_media" : media);
     if (error) this.emit("problem", error);
   }
@@ -517,8 +526,13 @@ export class Session extends Emitter<SessionEvents> {
 
   #lost(error: VisavisError): void {
     this.#lastError = error;
-    if (error.code === "not_found" || error.code === "session_closed") this.#end("closed", "gone");
-    else this.#fail(error);
+    // A server that was started anew has new secrets: our token, good before, is nothing to it.
+    const forgotten = error.code === "unauthorized" && this.#admitted;
+    if (forgotten || error.code === "not_found" || error.code === "session_closed") {
+      this.#end("closed", "gone");
+    } else {
+      this.#fail(error);
+    }
   }
 
   #fail(error: VisavisError): void {

@@ -49,16 +49,24 @@ export async function packetsReceived(peer: RTCPeerConnection): Promise<number> 
   return packets;
 }
 
+/** Asked again within this time, the meter repeats itself: rates over less are noise. */
+const SHORTEST_MS = 500;
+
 /** Turns the browser's growing counters into rates. */
 export class StatsMeter {
   #last: Snapshot | undefined;
+  #stats: ConnectionStats | undefined;
   #peer: RTCPeerConnection | undefined;
 
-  /** The figures since the last call for the same connection (the first call: since its start). */
+  /** The figures since the last call for the same connection; the first call has no rates yet. */
   async read(peer: RTCPeerConnection): Promise<ConnectionStats> {
     if (peer !== this.#peer) {
       this.#peer = peer;
       this.#last = undefined;
+      this.#stats = undefined;
+    }
+    if (this.#last && this.#stats && performance.now() - this.#last.at < SHORTEST_MS) {
+      return this.#stats;
     }
     const reports = await peer.getStats();
     const now: Snapshot = {
@@ -88,7 +96,7 @@ export class StatsMeter {
     const codec = now.video.codecId
       ? (reports as unknown as Map<string, { mimeType?: string }>).get(now.video.codecId)
       : undefined;
-    return {
+    this.#stats = {
       fps: grown("video", "framesDecoded") / seconds,
       framesDecoded: now.video.framesDecoded ?? 0,
       framesDropped: now.video.framesDropped ?? 0,
@@ -103,5 +111,6 @@ export class StatsMeter {
       freezes: now.video.freezeCount ?? 0,
       codec: codec?.mimeType?.replace("video/", ""),
     };
+    return this.#stats;
   }
 }

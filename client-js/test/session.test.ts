@@ -282,6 +282,16 @@ describe("session", () => {
     clearInterval(flowing);
   });
 
+  it("takes a token that suddenly is refused for a restarted server", async () => {
+    const { server, streams } = ordinary();
+    const { session, flowing } = await live(server);
+    server.routes[`GET ${SELF}/events`] = () => problem(401, "unauthorized");
+    streams[0]?.break();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(session.closeReason).toBe("gone");
+    clearInterval(flowing);
+  });
+
   it("fails with a wrong token and says why", async () => {
     const { server } = ordinary({ [`GET ${SELF}/events`]: () => problem(401, "unauthorized") });
     const session = await Session.create({ server: "http://server.test", fetch: server.fetch });

@@ -16,6 +16,7 @@ export class Choices {
   readonly #avatarBox = byId("avatars");
   readonly #voiceBox = byId<HTMLSelectElement>("voice");
   readonly #licence = byId("licence");
+  readonly #origin = byId("origin");
   #avatars: AvatarInfo[] = [];
   #voices: VoiceInfo[] = [];
   #avatar = "";
@@ -86,6 +87,6 @@ export class Choices {
       voice ? `Voice: ${voice.licence}.` : "",
     ];
     setText(this.#licence, parts.filter(Boolean).join(" "));
-    this.#licence.title = voice?.origin ?? "";
+    setText(this.#origin, voice?.origin ?? "");
   }
 }

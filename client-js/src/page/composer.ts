@@ -1,5 +1,6 @@
 import { isAbort, toError, VisavisError } from "../errors.js";
 import { byId, setText } from "./dom.js";
+import { sentence } from "./format.js";
 
 /** The counter shows from this share of the limit on. */
 const NEAR_LIMIT = 0.8;
@@ -87,9 +88,9 @@ export class Composer {
     try {
       await this.ports.speak(text);
     } catch (thrown) {
-      this.#refused(thrown);
       // Nothing that was written gets lost, unless something new has been begun.
       if (this.#text.value === "") this.#replace(text);
+      this.#refused(thrown);
     }
   }
 
@@ -140,7 +141,7 @@ export class Composer {
       session_closed: "This session has ended. Start again to go on.",
       not_found: "This session has ended. Start again to go on.",
     };
-    this.#tell(texts[error.code] ?? error.message, true);
+    this.#tell(texts[error.code] ?? sentence(error.message), true);
   }
 
   /** Grows with its text; the style sheet bounds it. */

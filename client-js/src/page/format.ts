@@ -23,3 +23,9 @@ export function remaining(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} seconds`;
   return `${Math.round(seconds / 60)} minutes`;
 }
+
+/** Words of the server as a sentence. */
+export function sentence(text: string): string {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
+}

@@ -5,7 +5,7 @@ import type { AvatarInfo, VoiceInfo } from "../types.js";
 import { Choices } from "./choices.js";
 import { Composer } from "./composer.js";
 import { byId, make, setText } from "./dom.js";
-import { remaining } from "./format.js";
+import { remaining, sentence } from "./format.js";
 import { type Action, NoticeView } from "./notice.js";
 import { Panel } from "./panel.js";
 import { explain, farewell } from "./problems.js";
@@ -200,7 +200,7 @@ class Page {
           : `This session ends in ${left}: it reaches the longest time allowed.`,
       );
     });
-    session.on("error", ({ detail }) => this.#stage.remark(detail));
+    session.on("error", ({ detail }) => this.#stage.remark(sentence(detail)));
     session.on("problem", (error) => {
       if (current() && error.code === "unreachable") this.#notice.show(explain(error));
     });
@@ -222,7 +222,7 @@ class Page {
     switch (state) {
       case "live":
         this.#notice.show(undefined);
-        this.#stage.phase = "live";
+        this.#stage.showLive(session);
         break;
       case "reconnecting":
         this.#stage.phase = "away";
@@ -311,7 +311,6 @@ class Page {
     try {
       const recording = await session.downloadRecording();
       this.#notice.show(undefined);
-      this.#stage.phase = "live";
       this.#stage.showRecording(recording);
     } catch (thrown) {
       this.#stage.remark(`The recording could not be fetched: ${toError(thrown).message}`);

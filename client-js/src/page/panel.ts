@@ -63,7 +63,7 @@ export class Panel {
     this.#empty.hidden = true;
     const { shown_ms: shown, first_packet_ms: packet } = stages;
     if (typeof shown === "number") {
-      setText(this.#headline, `${Math.round(shown)} ms to your screen`);
+      setText(this.#headline, `${Math.round(shown)} ms to screen`);
     } else if (typeof packet === "number") {
       setText(this.#headline, `${Math.round(packet)} ms to the first packet`);
     }

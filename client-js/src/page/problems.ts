@@ -1,6 +1,6 @@
 import type { VisavisError } from "../errors.js";
 import type { CloseReason } from "../types.js";
-import { remaining } from "./format.js";
+import { remaining, sentence } from "./format.js";
 
 /** What a person needs to know about an error that kept a session from starting or going on. */
 export function explain(error: VisavisError): { title: string; text: string } {
@@ -11,9 +11,9 @@ export function explain(error: VisavisError): { title: string; text: string } {
         text: "It may be restarting, or the network is down. I keep trying.",
       };
     case "unknown_avatar":
-      return { title: "There is no such face", text: `${error.message} Choose another one.` };
+      return { title: "There is no such face", text: `${sentence(error.message)} Choose another one.` };
     case "unknown_voice":
-      return { title: "There is no such voice", text: `${error.message} Choose another one.` };
+      return { title: "There is no such voice", text: `${sentence(error.message)} Choose another one.` };
     case "too_many_sessions":
       return {
         title: "Every place is taken",
@@ -46,7 +46,7 @@ export function explain(error: VisavisError): { title: string; text: string } {
         text: "The network seems to block it (UDP). The session goes on: what you let me say is recorded, and you can watch the recording.",
       };
     default:
-      return { title: error.title ?? "That did not work", text: error.message };
+      return { title: error.title ?? "That did not work", text: sentence(error.message) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { CaptionView } from "../caption-view.js";
+import { onNextPicture } from "../picture.js";
 import type { Session } from "../session.js";
 import { Sound } from "../sound.js";
 import { byId, setText } from "./dom.js";
@@ -17,13 +18,11 @@ export class Stage {
   readonly #sound = new Sound(this.#video, true, () => this.#showSound());
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
   #recordingAddress: string | undefined;
+  #session: Session | undefined;
 
   constructor() {
     this.#sound.unblockOnGesture(document);
     this.#soundButton.addEventListener("click", () => (this.#sound.on = !this.#sound.on));
-    this.#video.addEventListener("playing", () => {
-      if (this.#video.videoWidth > 0) this.phase = "live";
-    });
   }
 
   /** `connecting` shows the poster, `live` the video, `away` dims the last picture. */
@@ -38,13 +37,18 @@ export class Stage {
   /** Plays `session` from now on. */
   show(session: Session, poster: string): void {
     this.#leaveRecording();
+    this.#session = session;
     const { width, height } = session.info;
     this.#stage.style.setProperty("--ratio", `${width} / ${height}`);
     this.showPoster(poster);
     this.#captions.show(undefined);
     this.phase = "connecting";
     session.bind(this.#video);
-    session.on("stream", () => void this.#sound.play());
+    session.on("stream", () => {
+      // A stream without a picture yet is black: the poster covers it.
+      if (session.state !== "no_media") this.phase = "connecting";
+      void this.#sound.play();
+    });
     session.on("caption", (caption) => this.#captions.show(caption));
   }
 
@@ -54,13 +58,27 @@ export class Stage {
     this.#poster.src = address;
   }
 
+  /** Media flows (again), also after a recording was watched meanwhile. */
+  showLive(session: Session): void {
+    if (this.#recordingAddress) {
+      this.#leaveRecording();
+      session.bind(this.#video);
+      void this.#sound.play();
+    }
+    onNextPicture(this.#video, () => {
+      if (session === this.#session && session.state === "live") this.phase = "live";
+    });
+  }
+
   /** Plays a recording in place of the live picture. */
   showRecording(recording: Blob): void {
     this.#leaveRecording();
     this.#recordingAddress = URL.createObjectURL(recording);
-    this.#video.srcObject = null;
+    // Or the next attempt at a live picture would push it aside.
+    this.#session?.bind(undefined);
     this.#video.controls = true;
     this.#video.src = this.#recordingAddress;
+    onNextPicture(this.#video, () => (this.phase = "live"));
     this.#sound.on = true;
   }
 
