@@ -246,9 +246,11 @@ const modes = [
   { mode: "voice", from: 1, words: "talking, local voice", goal: 4 },
   { mode: "silent", from: 16, words: "silent", goal: 40 },
 ];
+// Some of the modes can be named; then nothing is kept.
 const only = process.argv.slice(2);
 let worst = 0;
 let apartMs = 0;
+let checked = false;
 for (const { mode, from, words, goal } of modes) {
   if (only.length > 0 && !only.includes(mode)) continue;
   const { held, at } = await ramp(table, mode, from, pcm);
@@ -263,13 +265,16 @@ for (const { mode, from, words, goal } of modes) {
     "… late pictures skipped, lateness p95 at that level",
     `${(100 * at.skipped_share).toFixed(2)} %, ${at.late_p95_ms.toFixed(1)} ms`,
   );
+  checked = true;
   apartMs = Math.max(apartMs, at.apart_ms);
   worst = Math.max(worst, at.strays.sound, at.strays.pictures, at.strays.beginning);
 }
-const skew = (worst * 1000) / CLOCK_HZ + apartMs;
-table.figure("skew of sound and picture as sent", `${skew.toFixed(1)} ms`, {
-  raw: skew,
-  goal: "≤ 20 ms",
-  met: skew <= 20,
-});
-await table.save();
+if (checked) {
+  const skew = (worst * 1000) / CLOCK_HZ + apartMs;
+  table.figure("skew of sound and picture as sent", `${skew.toFixed(1)} ms`, {
+    raw: skew,
+    goal: "≤ 20 ms",
+    met: skew <= 20,
+  });
+}
+if (only.length === 0) await table.save();

@@ -16,6 +16,9 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "
 /** How long the server may take to load its models on a busy machine. */
 const START_MS = 60_000;
 
+// A bench that is stopped ends by its usual way, which stops the server it has started.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 /** The server under test: VISAVIS_BIN, or where cargo puts it. */
 export function binary() {
   const target = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target");
