@@ -41,7 +41,7 @@ const SWAY_STEP: i64 = 3 * media::FRAME;
 /// Frequencies of the three sines of the sway, Hz: no common period in hours.
 const SWAY_HZ: [f64; 3] = [0.071, 0.127, 0.233];
 /// Share of each sine.
-const SWAY_SHARE: [f32; 3] = [0.5, 0.33, 0.17];
+const SWAY_SHARE: [f32; 3] = [0.58, 0.31, 0.11];
 
 /// Idle life with its own course for each seed.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ impl Life {
         face.yaw += 2.0 * sway(Course::Yaw);
         // The head gives way a little when the jaw opens.
         face.pitch += 1.2 * sway(Course::Pitch) - 1.1 * face.get(JawOpen);
-        face.roll += 1.0 * sway(Course::Roll);
+        face.roll += 0.7 * sway(Course::Roll);
     }
 
     /// How far the breath is in, 0..=1.
@@ -117,7 +117,7 @@ impl Life {
     #[must_use]
     pub fn shift(self, at: MediaTime) -> (f32, f32) {
         (
-            2.2 * self.sway(Course::Across, at),
+            1.6 * self.sway(Course::Across, at),
             0.9 * self.sway(Course::Down, at),
         )
     }

@@ -16,6 +16,7 @@ mod nora;
 mod portrait;
 mod presenter;
 mod warp;
+mod waves;
 mod weights;
 
 pub(crate) use layers::Layers;

@@ -273,13 +273,13 @@ fn idle_moves_softly_and_often_not_at_all() {
             }
             still += usize::from(picture.changed.is_empty());
             moved += usize::from(!picture.changed.is_empty());
-            // The lids are fast; nothing else moves by more than a third of a
-            // pixel, which is this much at the edge of dark hair.
+            // The lids are fast; nothing else moves by more than half a pixel,
+            // which is this much at the edge of dark hair.
             for (i, (a, b)) in before.y.iter().zip(&picture.y).enumerate() {
                 let (x, y) = (i % SIDE, i / SIDE);
                 let eyes = (160..352).contains(&x) && (178..246).contains(&y);
                 assert!(
-                    eyes || a.abs_diff(*b) < 72,
+                    eyes || a.abs_diff(*b) < 85,
                     "{id}: {a} to {b} at {x},{y} in {n}"
                 );
             }

@@ -23,7 +23,7 @@ use crate::raster;
 /// that it is one.
 const TURN: f32 = 8.0;
 /// Smallest step of the head, of a pixel. Finer than what can be seen moving.
-const HEAD_STEP: f32 = 0.125;
+const HEAD_STEP: f32 = 0.0625;
 /// Smallest step of the body, of a pixel: a quarter, as motion vectors have.
 const BODY_STEP: f32 = 0.25;
 /// How far the shoulders rise with a breath, design units.
@@ -31,8 +31,8 @@ const BREATH: f32 = 1.7;
 /// The share of that which the head goes along with.
 const BREATH_HEAD: f32 = 0.45;
 
-/// Half of the height of the head, design units: turns angles into distances.
-const RADIUS: f32 = 150.0;
+/// From the neck to the crown, design units: turns angles into distances.
+const RADIUS: f32 = 300.0;
 
 /// The parts of the face (left, top, right, bottom) that all paint of the eyes
 /// and brows, and of the mouth and jaw, lies in.
