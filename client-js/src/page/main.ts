@@ -239,6 +239,7 @@ class Page {
         this.#speaking(false);
         this.#composer.enabled = false;
         this.#stage.phase = "ended";
+        this.#stage.remark("");
         const error = session.lastError;
         const words =
           state === "failed" && error ? explain(error) : farewell(session.closeReason);

@@ -49,63 +49,38 @@ export function mouthOpening(frames, restFrames, side, region = MOUTH) {
   return frames.map(({ at, pixels }) => ({ at, value: difference(pixels, rest, side, region) }));
 }
 
-/** A series of `{ at, value }` on an even grid of `stepMs`, linear between points. */
-export function resample(series, fromMs, toMs, stepMs) {
-  const values = [];
-  let index = 0;
-  for (let at = fromMs; at < toMs; at += stepMs) {
-    while (index + 1 < series.length && series[index + 1].at <= at) index += 1;
-    const here = series[index];
-    const next = series[index + 1] ?? here;
-    const share = next.at > here.at ? Math.min(1, Math.max(0, (at - here.at) / (next.at - here.at))) : 0;
-    values.push(here.value + share * (next.value - here.value));
+/** When sound begins after at least `quietMs` of quiet, by `[at, rms]` levels. */
+export function soundOnsets(levels, quietMs = 150) {
+  const loud = 0.25 * Math.max(...levels.map(([, rms]) => rms));
+  const onsets = [];
+  let lastLoud = Number.NEGATIVE_INFINITY;
+  for (const [at, rms] of levels) {
+    if (rms < loud) continue;
+    if (at - lastLoud > quietMs) onsets.push(at);
+    lastLoud = at;
   }
-  return values;
-}
-
-/** Pearson's correlation of two series of equal length. */
-export function correlation(a, b) {
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let ab = 0;
-  let aa = 0;
-  let bb = 0;
-  for (let at = 0; at < a.length; at++) {
-    ab += (a[at] - meanA) * (b[at] - meanB);
-    aa += (a[at] - meanA) ** 2;
-    bb += (b[at] - meanB) ** 2;
-  }
-  return ab / Math.sqrt(aa * bb || 1);
+  return onsets;
 }
 
 /**
- * How much later the picture is than the sound: the shift in ms that makes the mouth's opening
- * follow the sound's envelope best, and how well it then does (-1..1).
+ * For each onset of sound, how much later the mouth opens, in ms (negative: earlier). It counts as
+ * open half way between where it was before and the widest of the syllable, between two pictures
+ * by a straight line.
  */
-export function pictureLag(opening, envelope, { maxMs = 400, stepMs = 5 } = {}) {
-  const from = Math.max(opening[0].at, envelope[0].at) + maxMs;
-  const to = Math.min(opening.at(-1).at, envelope.at(-1).at) - maxMs;
-  const sound = resample(envelope, from, to, stepMs);
-  let best = { lagMs: 0, score: -1 };
-  for (let lagMs = -maxMs; lagMs <= maxMs; lagMs += stepMs) {
-    const picture = resample(opening, from + lagMs, to + lagMs, stepMs).slice(0, sound.length);
-    const score = correlation(sound, picture);
-    if (score > best.score) best = { lagMs, score };
-  }
-  return best;
-}
-
-/** The envelope of `[at, rms]` levels, smoothed as a mouth is slower than a waveform. */
-export function envelope(levels, smoothMs = 60) {
-  const result = [];
-  let sum = 0;
-  let first = 0;
-  levels.forEach(([at, rms], index) => {
-    sum += rms;
-    while (levels[first][0] < at - smoothMs) sum -= levels[first++][1];
-    // The mean of the window belongs to its middle.
-    result.push({ at: (levels[first][0] + at) / 2, value: sum / (index - first + 1) });
+export function mouthLags(opening, onsets) {
+  return onsets.flatMap((onset) => {
+    const before = opening.filter(({ at }) => at > onset - 250 && at < onset - 100);
+    const around = opening.filter(({ at }) => at >= onset - 140 && at < onset + 260);
+    if (before.length === 0 || around.length < 3) return [];
+    const closed = mean(before.map(({ value }) => value));
+    const widest = Math.max(...around.map(({ value }) => value));
+    const half = (closed + widest) / 2;
+    const index = around.findIndex(({ value }) => value >= half);
+    const [open, shut] = [around[index], around[index - 1]];
+    if (!shut || widest < 2 * closed) return [];
+    const share = (half - shut.value) / (open.value - shut.value);
+    return [shut.at + share * (open.at - shut.at) - onset];
   });
-  return result;
 }
 
 /** Levels of mono samples in windows of `stepMs`. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { envelope, levelsOf, mouthOpening, pictureLag } from "../support/analysis.js";
+import { levelsOf, mouthLags, mouthOpening, quantile, soundOnsets } from "../support/analysis.js";
 import {
   OUTPUT,
   sessionOf,
@@ -16,15 +16,15 @@ import {
 import { pictures, sound } from "../support/media.js";
 import { startServer } from "../support/server.js";
 import { settle } from "../support/text.js";
-import { bursts } from "../support/voice.js";
+import { BURSTS, bursts } from "../support/voice.js";
 
 const SECOND = 25;
 const RATE = 24_000;
 /**
- * In the file. The mouth is no lamp: lips open ahead of a sound and close after it, and a picture
- * lasts 40 ms. Within two pictures either way nobody sees the difference.
+ * In the file: a picture and a half either way. Lips may open a little ahead of a sound, and their
+ * pictures are 40 ms apart.
  */
-const FILE_MS = 80;
+const FILE_MS = 60;
 /**
  * How much Chromium's own buffers of sound and picture may add to what was sent. It aligns them
  * within 20 to 50 ms when at ease; a busy machine without a sound card is not.
@@ -75,10 +75,11 @@ describe("sound and picture", () => {
     const recordedLag = lag(await pictures(path, side), side, levelsOf(await sound(path), 48_000));
 
     console.log("mouth after sound, ms:", JSON.stringify({ browser: seenLag, recording: recordedLag }));
-    assert.ok(recordedLag.score > 0.6, "the recorded mouth follows the sound");
-    assert.ok(Math.abs(recordedLag.lagMs) <= FILE_MS, `${recordedLag.lagMs} ms in the recording`);
-    assert.ok(seenLag.score > 0.5, "the seen mouth follows the sound");
-    const added = seenLag.lagMs - recordedLag.lagMs;
+    // Most syllables must be seen for the medians to mean anything; the browser may lose a few.
+    assert.ok(recordedLag.syllables >= 0.8 * BURSTS.length, "the recorded mouth follows the sound");
+    assert.ok(seenLag.syllables >= 0.6 * BURSTS.length, "the seen mouth follows the sound");
+    assert.ok(Math.abs(recordedLag.median) <= FILE_MS, `${recordedLag.median} ms in the recording`);
+    const added = seenLag.median - recordedLag.median;
     assert.ok(Math.abs(added) <= BROWSER_MS, `the browser adds ${added} ms`);
   });
 });
@@ -86,9 +87,8 @@ describe("sound and picture", () => {
 /** How much the mouth lags behind the sound; the rest is what it looks like before the first sound. */
 function lag(frames, side, levels) {
   const first = levels.find(([, rms]) => rms > 0.01)[0];
-  const last = levels.findLast(([, rms]) => rms > 0.01)[0];
   const calm = frames.filter(({ at }) => at < first - 200 && at > first - 2000);
-  const near = (at) => at > first - 800 && at < last + 800;
-  const opening = mouthOpening(frames, calm, side).filter(({ at }) => near(at));
-  return pictureLag(opening, envelope(levels.filter(([at]) => near(at))));
+  const lags = mouthLags(mouthOpening(frames, calm, side), soundOnsets(levels));
+  const median = Math.round(quantile(lags, 0.5));
+  return { median, from: Math.round(Math.min(...lags)), to: Math.round(Math.max(...lags)), syllables: lags.length };
 }
