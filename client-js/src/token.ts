@@ -14,6 +14,7 @@ const MAX_LIFETIME_MS = 3_600_000;
 /** The session token, kept fresh. */
 export class Token {
   #lifetimeMs = MIN_LIFETIME_MS;
+  #measured = false;
 
   constructor(
     private value: string | undefined,
@@ -40,6 +41,8 @@ export class Token {
         await sleep(pause, signal);
         const grant = await http.json<TokenGrant>(endpoint, { method: "POST", signal });
         this.value = grant.token;
+        // Of a token that was handed to us the start is unknown; of this one it is now.
+        if (!this.#measured) this.#setLifetime(Date.parse(grant.token_expires_at) - Date.now());
         pause = this.#lifetimeMs * RENEW_AT;
       } catch (thrown) {
         if (signal.aborted || isAbort(thrown)) return;
@@ -53,6 +56,7 @@ export class Token {
 
   #setLifetime(ms: number): void {
     if (!Number.isFinite(ms)) return;
+    this.#measured = true;
     this.#lifetimeMs = Math.min(MAX_LIFETIME_MS, Math.max(MIN_LIFETIME_MS, ms));
   }
 }

@@ -317,6 +317,26 @@ describe("session", () => {
     await session.close();
   });
 
+  it("renews a token that was handed to it soon, then by its true lifetime", async () => {
+    const { server } = ordinary();
+    server.routes[`POST ${SELF}/token`] = () =>
+      json({ token: "t", token_expires_at: new Date(Date.now() + 600_000).toISOString() });
+    const session = await Session.attach({
+      server: "http://server.test",
+      id: "s1",
+      token: "given",
+      fetch: server.fetch,
+    });
+    void session.connect().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(server.requests(`POST ${SELF}/token`)).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(6 * 60_000);
+    expect(server.requests(`POST ${SELF}/token`)).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2 * 60_000);
+    expect(server.requests(`POST ${SELF}/token`)).toHaveLength(2);
+    session.leave();
+  });
+
   it("reports when the first talking picture was shown", async () => {
     const { server, streams } = ordinary();
     const { session, flowing } = await live(server);
