@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use media::seam::{
     AudioEncoder, EncodeError, LipSync, LipSyncError, MouthSource, RenderError, Renderer, Sink,
     SinkState, VideoEncoder,
@@ -19,6 +20,11 @@ use crate::receipt::Mark;
 /// 200 ms. Short enough for players to stay certain that the stream lives,
 /// long enough that a face at rest costs a fifth.
 const STILL_INTERVAL: i64 = 5 * FRAME;
+
+/// Hops of digital silence after which the encoded silence is repeated instead
+/// of encoded: 500 ms, by when the encoder has settled. Decoders take each of
+/// these packets for itself, and the encoder goes on from silence.
+const SETTLED: u32 = 25;
 
 /// A stage failed for good.
 #[derive(Debug, Error)]
@@ -142,6 +148,8 @@ pub struct Pipeline {
     at: MediaTime,
     key_wanted: bool,
     last_picture: Option<MediaTime>,
+    silent_hops: u32,
+    silence: Bytes,
 }
 
 impl Pipeline {
@@ -161,6 +169,8 @@ impl Pipeline {
             at: MediaTime::ZERO,
             key_wanted: true,
             last_picture: None,
+            silent_hops: 0,
+            silence: Bytes::new(),
         }
     }
 
@@ -251,7 +261,7 @@ impl Pipeline {
             }
         }
 
-        let data = self.parts.audio.encode(&step.sound)?;
+        let data = self.sound(&step.sound)?;
         meter.lap(Stage::EncodeAudio);
         let packet = Packet {
             track: Track::Audio,
@@ -287,6 +297,19 @@ impl Pipeline {
         };
         controls.at = step.at;
         Ok(controls)
+    }
+
+    fn sound(&mut self, sound: &[f32; HOP]) -> Result<Bytes, EncodeError> {
+        if sound.iter().any(|sample| *sample != 0.0) {
+            self.silent_hops = 0;
+        } else if self.silent_hops >= SETTLED {
+            return Ok(self.silence.clone());
+        } else {
+            self.silent_hops += 1;
+        }
+        let data = self.parts.audio.encode(sound)?;
+        self.silence = data.clone();
+        Ok(data)
     }
 
     fn picture(

@@ -426,6 +426,21 @@ fn a_still_face_sends_few_pictures_and_a_key_frame_when_asked() {
 }
 
 #[test]
+fn settled_silence_is_not_encoded_again_and_speech_is() {
+    let (mut pipeline, kept) = pipeline(Limits::default());
+    hops(&mut pipeline, 60);
+    speak(&pipeline, "one");
+    hops(&mut pipeline, 20);
+    let packets = kept.0.lock().unwrap();
+    let sound: Vec<_> = packets.iter().filter(|p| p.track == Track::Audio).collect();
+    let address = |n: usize| sound[n].data.as_ptr();
+    assert!((30..59).all(|n| address(n) == address(n + 1)), "repeated");
+    assert_ne!(address(5), address(6), "not before the encoder has settled");
+    assert!((60..70).all(|n| samples(sound[n]).iter().all(|s| *s == 0.5)));
+    assert!((70..80).all(|n| samples(sound[n]).iter().all(|s| *s == 0.0)));
+}
+
+#[test]
 fn receipts_count_from_the_text() {
     let (mut pipeline, _) = pipeline(Limits::default());
     let conductor = pipeline.conductor();
