@@ -72,15 +72,22 @@ impl Log {
         }
     }
 
-    /// Follows the log from the event after `after`; from now on when `None`.
+    /// Follows the log from the event after `after`; from now on when `None`,
+    /// or when there is no such event yet (a number of another session).
     pub(crate) fn subscribe(self: &Arc<Self>, after: Option<u64>) -> Subscription {
         let newest = self.newest.subscribe();
-        let seen = after.unwrap_or_else(|| *newest.borrow());
+        let last = self.last();
+        let seen = after.map_or(last, |after| after.min(last));
         Subscription {
             log: self.clone(),
             newest,
             seen,
         }
+    }
+
+    /// Number of the newest event, 0 before the first.
+    pub(crate) fn last(&self) -> u64 {
+        *self.newest.borrow()
     }
 
     fn after(&self, seen: u64) -> Option<Arc<Published>> {
@@ -147,6 +154,20 @@ mod tests {
         assert_eq!(fresh.next().await.map(|p| p.seq), Some(4));
         assert!(fresh.next().await.is_none());
         assert!(log.subscribe(None).next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_number_that_was_never_given_is_from_now_on() {
+        let log = Arc::new(Log::new("s".into()));
+        log.publish(std::iter::once(timed(Event::Idle)));
+        for after in [2, u64::MAX] {
+            assert_eq!(log.subscribe(Some(after)).seen, 1);
+        }
+        log.publish(std::iter::once(timed(Event::Closed {
+            reason: CloseReason::Client,
+        })));
+        let mut lost = log.subscribe(Some(u64::MAX));
+        assert!(lost.next().await.is_none(), "it ends with the session");
     }
 
     #[tokio::test]

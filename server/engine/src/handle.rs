@@ -7,6 +7,7 @@ use media::seam::MouthSource;
 use media::{MediaTime, Turn};
 use serde::{Deserialize, Serialize};
 use session::{CloseReason, Interrupted, Receipt, TurnError};
+use speech::resample::Resampler;
 use thiserror::Error;
 use transport::{Control, Endpoint, OfferError, ViewerSettings};
 
@@ -188,22 +189,31 @@ impl Handle {
                 RATES.end()
             )));
         }
+        // Before the turn: one that is open must be able to end.
+        let resampler = Resampler::new(rate).map_err(|e| SpeakError::Sound(e.to_string()))?;
         let turn = self.open(mode, MouthSource::Heard)?;
-        SoundTurn::new(self.0.live.clone(), turn, rate)
+        Ok(SoundTurn::new(self.0.live.clone(), turn, resampler))
     }
 
     fn open(&self, mode: Mode, mouth: MouthSource) -> Result<Turn, SpeakError> {
-        if mode == Mode::Interrupt {
-            self.interrupt();
-        }
-        let now = self.0.live.now();
-        let turn = self.0.live.with(|c| {
+        let live = &self.0.live;
+        let now = live.now();
+        // Under one lock: of two that interrupt each other the later one
+        // speaks, not both.
+        let (turn, cut) = live.with(|c| {
             if c.closed().is_some() {
                 return Err(SpeakError::Closed);
             }
-            Ok(c.open(mouth, now)?)
+            let cut = match mode {
+                Mode::Queue => None,
+                Mode::Interrupt => c.interrupt(),
+            };
+            Ok((c.open(mouth, now)?, cut))
         })?;
-        self.0.live.metrics().add_turn();
+        if cut.is_some() {
+            live.was_interrupted();
+        }
+        live.metrics().add_turn();
         Ok(turn)
     }
 
@@ -242,7 +252,7 @@ impl Handle {
         };
         let (answer, viewer) = endpoint.offer(offer, &settings)?;
         let control = viewer.control().clone();
-        self.0.viewers.add(viewer).map_err(|_| ViewError::TooMany)?;
+        self.0.viewers.add(viewer)?;
         self.touch();
         Ok((answer, control))
     }

@@ -15,12 +15,15 @@ mod handle;
 mod live;
 mod meter;
 mod pace;
+mod permits;
 mod recording;
 mod registry;
 pub mod render;
 mod settings;
 mod sound;
 mod talk;
+#[cfg(test)]
+mod testing;
 mod viewer;
 
 pub use assemble::{LipSyncDelay, Request, RequestError, Rooms};

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use crate::events::Log;
 use crate::meter::{Laps, Metrics};
 use crate::pace::Step;
+use crate::permits::Permits;
 use crate::recording::Recording;
-use crate::talk::Permits;
 use crate::viewer::Viewers;
 
 /// From here on a picture is not worth its work: the next one is due.
@@ -125,13 +125,33 @@ impl Live {
         result
     }
 
+    /// Finishes a turn that went wrong, and tells of it. A turn that was
+    /// finished or interrupted before is left alone.
+    pub(crate) fn fail(&self, turn: Turn, code: &'static str, detail: String) {
+        self.with(|c| {
+            if c.finish(turn).is_ok() {
+                c.emit(Event::Error {
+                    code,
+                    detail,
+                    turn: Some(turn),
+                });
+            }
+        });
+        self.wake();
+    }
+
     pub(crate) fn interrupt(&self) -> Option<Interrupted> {
         let interrupted = self.with(Conductor::interrupt);
         if interrupted.is_some() {
-            self.metrics.add_interrupt();
+            self.was_interrupted();
         }
-        self.wake();
         interrupted
+    }
+
+    /// After an interrupt: counts it, and wakes the producers of what was cut.
+    pub(crate) fn was_interrupted(&self) {
+        self.metrics.add_interrupt();
+        self.wake();
     }
 
     pub(crate) fn close(&self, reason: CloseReason) {
@@ -256,23 +276,43 @@ impl Step for Unit {
             on_end,
             ..
         } = *self;
+        let last = Last {
+            live: live.clone(),
+            on_end: Some(on_end),
+        };
+        // Closed already, unless the last step panicked.
+        live.close(CloseReason::InternalError);
         viewers.close_all();
         // Drops the recorder, which begins to finish its file.
         drop(pipeline);
-        live.wake();
         let settle = move || {
             if let Some(recording) = recording {
                 recording.settle();
             }
-            live.over.store(true, Ordering::Release);
-            on_end();
+            drop(last);
         };
         // Copying a long recording takes a while: not on a pacer's thread.
         if let Err(error) = std::thread::Builder::new()
             .name("settle".into())
             .spawn(settle)
         {
-            tracing::error!(%error, "no thread to finish the session with");
+            tracing::error!(%error, "no thread to wait for the recording with");
+        }
+    }
+}
+
+/// The last of a session. Dropping it frees the session's place, also when
+/// there was no thread to wait for its recording.
+struct Last {
+    live: Arc<Live>,
+    on_end: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.live.over.store(true, Ordering::Release);
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
         }
     }
 }
@@ -292,5 +332,58 @@ impl Unit {
         if let Some(recording) = &mut self.recording {
             recording.watch(&self.live);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use media::seam::MouthSource;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_session_that_panicked_ends_as_any_other() {
+        let (live, pipeline) = testing::live();
+        let turn = live
+            .with(|c| c.open(MouthSource::Planned, Duration::ZERO))
+            .unwrap();
+        let (sender, ended) = channel();
+        // The pacer calls this after a step, whether it returned or panicked.
+        Box::new(Unit {
+            live: live.clone(),
+            pipeline,
+            viewers: Arc::default(),
+            recording: None,
+            epoch: Instant::now(),
+            on_end: Box::new(move || {
+                let _ = sender.send(());
+            }),
+        })
+        .end();
+        assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok(()));
+        assert!(live.over());
+        assert_eq!(live.backlog(turn), Err(TurnError::Over(turn)));
+        assert_eq!(live.with(|c| c.closed()), Some(CloseReason::InternalError));
+    }
+
+    #[test]
+    fn a_failure_is_told_of_turns_that_still_wait_only() {
+        let (live, _pipeline) = testing::live();
+        let mut turns = (0..2).map(|_| {
+            live.with(|c| c.open(MouthSource::Planned, Duration::ZERO))
+                .unwrap()
+        });
+        let (open, finished) = (turns.next().unwrap(), turns.next().unwrap());
+        live.finish(finished).unwrap();
+        let before = live.log().last();
+        live.fail(finished, "voice_failed", String::new());
+        assert_eq!(live.log().last(), before);
+        live.fail(open, "voice_failed", String::new());
+        assert_eq!(live.log().last(), before + 1);
+        live.interrupt();
+        let before = live.log().last();
+        live.fail(open, "voice_failed", String::new());
+        assert_eq!(live.log().last(), before);
     }
 }

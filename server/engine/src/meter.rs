@@ -14,7 +14,7 @@ pub const LATE_EDGES_MS: [u64; 8] = [1, 2, 5, 10, 20, 40, 100, 500];
 #[derive(Debug, Default)]
 pub struct Metrics {
     stage_ns: [AtomicU64; Stage::ALL.len()],
-    /// CPU time of voices, ns.
+    /// Wall time of voice threads within local voices, ns.
     voice_ns: AtomicU64,
     hops: AtomicU64,
     pictures: AtomicU64,
@@ -31,7 +31,8 @@ pub struct Metrics {
 pub struct StageCost {
     /// Name of the stage.
     pub stage: &'static str,
-    /// Seconds of a worker's time.
+    /// Wall time of workers within the stage, seconds. It is CPU time only
+    /// while the machine has a core for each of them.
     pub seconds: f64,
 }
 

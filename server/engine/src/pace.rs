@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ pub(crate) trait Step: Send {
     /// next moment, or `None` when it is over.
     fn step(&mut self, late: Duration) -> Option<Instant>;
 
-    /// Called once, after the last step.
+    /// Called once, after the last step, also when that panicked.
     fn end(self: Box<Self>);
 }
 
@@ -135,12 +136,20 @@ fn run(shared: &Shared) {
                     shared.changed.notify_one();
                 }
                 drop(queue);
-                if let Some(next) = due.unit.step(now - at) {
+                // A panic in one session must not take the thread from all
+                // others. What it left behind is only ended, not stepped.
+                let next = catch_unwind(AssertUnwindSafe(|| due.unit.step(now - at)))
+                    .inspect_err(|_| tracing::error!("a session panicked and is closed"))
+                    .unwrap_or_default();
+                // Not under the lock: the end closes files and sockets.
+                if let Some(next) = next {
                     queue = lock(shared);
                     queue.push(next, due.unit);
                 } else {
-                    // Not under the lock: it closes files and sockets.
-                    due.unit.end();
+                    let end = catch_unwind(AssertUnwindSafe(|| due.unit.end()));
+                    if end.is_err() {
+                        tracing::error!("a session panicked while it was closed");
+                    }
                     queue = lock(shared);
                 }
             }
@@ -194,6 +203,30 @@ mod tests {
             let steps: Vec<u32> = receiver.iter().collect();
             let expected: Vec<u32> = (0..10).rev().chain([u32::MAX]).collect();
             assert_eq!(steps, expected);
+        }
+    }
+
+    struct Broken(mpsc::Sender<&'static str>);
+
+    impl Step for Broken {
+        fn step(&mut self, _: Duration) -> Option<Instant> {
+            let _ = self.0.send("step");
+            panic!("a bug in one session");
+        }
+
+        fn end(self: Box<Self>) {
+            let _ = self.0.send("end");
+        }
+    }
+
+    #[test]
+    fn a_unit_that_panics_is_ended_and_takes_no_thread_along() {
+        let pacer = Pacer::start(NonZeroUsize::MIN).unwrap();
+        let now = Instant::now();
+        for _ in 0..3 {
+            let (sender, receiver) = mpsc::channel();
+            pacer.add(now, Box::new(Broken(sender)));
+            assert_eq!(receiver.iter().collect::<Vec<_>>(), ["step", "end"]);
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::handle::{Handle, Inner};
 use crate::live::{Live, Unit};
 use crate::meter::Metrics;
 use crate::pace::Pacer;
+use crate::permits::Permits;
 use crate::recording::{self, Monitor};
 use crate::settings::Settings;
-use crate::talk::Permits;
 use crate::viewer::Viewers;
 
 /// How often [`Engine::drain`] looks whether all sessions are over. Only the

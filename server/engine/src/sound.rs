@@ -24,13 +24,12 @@ pub struct SoundTurn {
 }
 
 impl SoundTurn {
-    pub(crate) fn new(live: Arc<Live>, turn: Turn, rate: u32) -> Result<Self, SpeakError> {
-        let resampler = Resampler::new(rate).map_err(|e| SpeakError::Sound(e.to_string()))?;
-        Ok(Self {
+    pub(crate) const fn new(live: Arc<Live>, turn: Turn, resampler: Resampler) -> Self {
+        Self {
             live,
             turn,
             resampler,
-        })
+        }
     }
 
     /// The turn.

@@ -2,7 +2,6 @@
 //! each text turn that is open.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -114,42 +113,6 @@ impl Drop for TextTurn {
     }
 }
 
-/// Limits how many voices compute at once.
-#[derive(Debug)]
-pub(crate) struct Permits {
-    free: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Permits {
-    pub(crate) fn new(count: NonZeroUsize) -> Self {
-        Self {
-            free: Mutex::new(count.get()),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Runs `work` when a permit is free.
-    fn run<T>(&self, work: impl FnOnce() -> T) -> T {
-        struct Return<'a>(&'a Permits);
-        impl Drop for Return<'_> {
-            fn drop(&mut self) {
-                *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-                self.0.changed.notify_one();
-            }
-        }
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self
-            .changed
-            .wait_while(free, |free| *free == 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        drop(free);
-        let _return = Return(self);
-        work()
-    }
-}
-
 /// Starts the voice thread of a turn that was just opened.
 pub(crate) fn start(
     live: Arc<Live>,
@@ -162,40 +125,61 @@ pub(crate) fn start(
         limit: live.limits().max_text_bytes,
         channel: channel.clone(),
     };
+    let mut speaker = Speaker {
+        live,
+        voice,
+        turn,
+        channel,
+        spoken: false,
+    };
     std::thread::Builder::new()
         .name(format!("voice-{turn}"))
         .spawn(move || {
-            let mut speaker = Speaker {
-                live: &live,
-                voice: voice.as_ref(),
-                turn,
-                spoken: false,
-            };
-            if speaker.run(&channel).is_ok() {
+            if speaker.run().is_ok() {
                 speaker.finish();
             }
-            channel.close();
         })?;
     Ok(text)
 }
 
-/// Speaks one turn.
-struct Speaker<'a> {
-    live: &'a Live,
-    voice: &'a dyn Voice,
+/// Speaks one turn. However it goes, the turn is finished when this is dropped:
+/// a turn that nobody finishes would block all that follow.
+struct Speaker {
+    live: Arc<Live>,
+    voice: Arc<dyn Voice>,
     turn: Turn,
+    channel: Arc<Channel>,
     /// Whether anything could be spoken.
     spoken: bool,
 }
 
-impl Speaker<'_> {
-    fn run(&mut self, channel: &Channel) -> Result<(), TurnError> {
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        self.channel.close();
+        // Does nothing to a turn that is over or finished already.
+        self.live.fail(
+            self.turn,
+            "voice_failed",
+            "the voice stopped before the end of the text".to_owned(),
+        );
+    }
+}
+
+impl Speaker {
+    fn run(&mut self) -> Result<(), TurnError> {
         self.live.wait_until_next(self.turn)?;
         let mut cutter = Cutter::new();
+        let mut idle = Duration::ZERO;
         loop {
-            let (clauses, end) = match channel.next() {
-                Found::Text(text) => (cutter.push(&text), false),
-                Found::Pause => (cutter.flush_ready(PAUSE.as_millis() as u64), false),
+            let (clauses, end) = match self.channel.next() {
+                Found::Text(text) => {
+                    idle = Duration::ZERO;
+                    (cutter.push(&text), false)
+                }
+                Found::Pause => {
+                    idle += PAUSE;
+                    (cutter.flush_ready(idle.as_millis() as u64), false)
+                }
                 Found::End => (cutter.finish(), true),
             };
             for clause in clauses {
@@ -210,57 +194,174 @@ impl Speaker<'_> {
     }
 
     fn speak(&mut self, clause: Clause) -> Result<(), TurnError> {
-        let utterance = self.measured(|| self.voice.begin(&clause));
+        let utterance = self.compute(|| self.voice.begin(&clause))?;
         let mut utterance = match utterance {
             Ok(utterance) => utterance,
             Err(VoiceError::NothingToSay) => return Ok(()),
-            Err(error) => return self.fail(&error),
+            Err(error) => return Err(self.fail(&error)),
         };
         self.live
             .clause(self.turn, clause, utterance.timings().clone())?;
         loop {
-            match self.measured(|| utterance.next_chunk()) {
+            match self.compute(|| utterance.next_chunk())? {
                 Ok(Some(sound)) => {
                     self.spoken = true;
                     self.live.wait_for_room(self.turn, MAX_AHEAD)?;
                     self.live.sound(self.turn, &sound)?;
                 }
                 Ok(None) => return Ok(()),
-                Err(error) => return self.fail(&error),
+                Err(error) => return Err(self.fail(&error)),
             }
         }
     }
 
     /// A voice that fails ends its turn; what was spoken before is heard.
-    fn fail(&self, error: &VoiceError) -> Result<(), TurnError> {
+    fn fail(&self, error: &VoiceError) -> TurnError {
         tracing::warn!(turn = %self.turn, %error, "the voice failed");
-        self.live.publish(Event::Error {
-            code: "voice_failed",
-            detail: error.to_string(),
-            turn: Some(self.turn),
-        });
-        self.live.finish(self.turn)?;
-        Err(TurnError::Over(self.turn))
+        self.live.fail(self.turn, "voice_failed", error.to_string());
+        TurnError::Over(self.turn)
     }
 
     fn finish(&self) {
-        if !self.spoken {
-            self.live.publish(Event::Error {
-                code: "nothing_to_say",
-                detail: VoiceError::NothingToSay.to_string(),
-                turn: Some(self.turn),
-            });
+        if self.spoken {
+            // An interrupt in this moment has ended the turn already.
+            let _ = self.live.finish(self.turn);
+        } else {
+            let detail = VoiceError::NothingToSay.to_string();
+            self.live.fail(self.turn, "nothing_to_say", detail);
         }
-        // An interrupt in this moment has ended the turn already.
-        let _ = self.live.finish(self.turn);
     }
 
-    fn measured<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs a piece of the voice's work among those of other voices.
+    fn compute<T>(&self, work: impl FnOnce() -> T) -> Result<T, TurnError> {
+        if self.voice.info().cost == 0.0 {
+            // A remote voice computes elsewhere: a service that is slow must
+            // not keep the voices of this machine from it.
+            return Ok(work());
+        }
         self.live.permits().run(|| {
+            // It may have been interrupted while it stood in line.
+            self.live.backlog(self.turn)?;
             let start = Instant::now();
             let result = work();
             self.live.metrics().add_voice(start.elapsed());
-            result
+            Ok(result)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Published, Subscription};
+    use crate::testing::{Fake, hop, live};
+    use media::HOP;
+    use media::seam::MouthSource;
+    use std::sync::mpsc::RecvTimeoutError;
+    use std::thread;
+
+    /// Longer than anything here takes: reached only when something hangs.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn open(live: &Live) -> Turn {
+        live.with(|c| c.open(MouthSource::Planned, Duration::ZERO))
+            .unwrap()
+    }
+
+    async fn next(events: &mut Subscription) -> Arc<Published> {
+        let next = tokio::time::timeout(PATIENCE, events.next()).await;
+        next.expect("an event comes").expect("the session is open")
+    }
+
+    #[tokio::test]
+    async fn a_voice_that_fails_or_panics_ends_its_turn() {
+        let fails = Fake::new(1.0, || Err(VoiceError::Model("no weights".into())));
+        let panics = Fake::new(1.0, || panic!("a bug in a voice"));
+        for (voice, _) in [fails, panics] {
+            let (live, mut pipeline) = live();
+            let mut events = live.log().subscribe(Some(0));
+            let turn = open(&live);
+            let text = start(live.clone(), voice, turn).unwrap();
+            text.append("Hello there.").unwrap();
+            // The client goes on writing.
+            let failed = next(&mut events).await;
+            assert!(
+                matches!(failed.event, Event::Error { code: "voice_failed", turn: Some(t), .. } if t == turn),
+                "{failed:?}"
+            );
+            hop(&live, &mut pipeline);
+            let ended = next(&mut events).await;
+            assert!(
+                matches!(&ended.event, Event::SpeakEnded { heard_text, interrupted: false, .. } if heard_text.is_empty()),
+                "{ended:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_text_without_words_ends_its_turn_and_says_so() {
+        let (live, mut pipeline) = live();
+        let mut events = live.log().subscribe(Some(0));
+        let turn = open(&live);
+        let (voice, _) = Fake::new(1.0, || Ok(vec![0.1; HOP]));
+        drop(start(live.clone(), voice, turn).unwrap());
+        let told = next(&mut events).await;
+        assert!(matches!(
+            told.event,
+            Event::Error {
+                code: "nothing_to_say",
+                ..
+            }
+        ));
+        hop(&live, &mut pipeline);
+        let ended = next(&mut events).await;
+        assert!(matches!(ended.event, Event::SpeakEnded { .. }), "{ended:?}");
+    }
+
+    #[test]
+    fn a_word_is_spoken_when_nothing_follows_it_for_long() {
+        let (live, _pipeline) = live();
+        let turn = open(&live);
+        let (voice, begun) = Fake::new(1.0, || Ok(vec![0.1; HOP]));
+        let text = start(live.clone(), voice, turn).unwrap();
+        text.append("Sure").unwrap();
+        assert_eq!(begun.recv_timeout(PATIENCE), Ok("Sure".to_owned()));
+    }
+
+    #[test]
+    fn a_remote_voice_that_waits_leaves_the_machine_to_others() {
+        let (live, _pipeline) = live();
+        let turn = open(&live);
+        let (sender, heard) = std::sync::mpsc::channel();
+        let other = live.clone();
+        let (voice, _) = Fake::new(0.0, move || {
+            // While it waits for its service, another voice computes.
+            let _ = sender.send(other.permits().run(|| "another voice"));
+            Ok(vec![0.1; HOP])
+        });
+        let text = start(live.clone(), voice, turn).unwrap();
+        text.append("Hello there. ").unwrap();
+        drop(text);
+        assert_eq!(heard.recv_timeout(PATIENCE), Ok("another voice"));
+    }
+
+    #[test]
+    fn a_turn_that_is_interrupted_in_line_does_not_compute() {
+        let (live, _pipeline) = live();
+        let turn = open(&live);
+        let (voice, begun) = Fake::new(1.0, || Ok(vec![0.1; HOP]));
+        live.permits().run(|| {
+            let text = start(live.clone(), voice, turn).unwrap();
+            text.append("Hello there. ").unwrap();
+            while live.permits().came() < 2 {
+                thread::yield_now();
+            }
+            live.interrupt();
+        });
+        // The thread ends, and its voice with it.
+        assert_eq!(
+            begun.recv_timeout(PATIENCE),
+            Err(RecvTimeoutError::Disconnected)
+        );
     }
 }
