@@ -13,6 +13,8 @@ function number(value) {
   return `${number(Math.floor(value / 1_000))} thousand ${value % 1_000 ? number(value % 1_000) : ""}`;
 }
 
+const ORDINALS = { "1st": "first", "2nd": "second", "3rd": "third" };
+
 /** The words of a text that writes numbers in figures or in letters. */
 export function spoken(text) {
   return text
@@ -25,6 +27,9 @@ export function spoken(text) {
     .replace(/([a-z])\.([a-z]{2,})/g, "$1 dot $2")
     .replaceAll("%", " percent ")
     .replaceAll("/", " slash ")
+    .replace(/\b(1[89]|20)([1-9]\d)\b/g, "$1 $2")
+    .replace(/\b(?:1st|2nd|3rd)\b/g, (digits) => ORDINALS[digits])
+    .replace(/\bdr\b\.?/g, "doctor")
     .replace(/\d+/g, (digits) => ` ${number(Number(digits))} `)
     .replace(/['’]/g, "")
     .split(/[^a-z]+/)

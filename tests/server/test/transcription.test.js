@@ -43,11 +43,15 @@ function checkHeard(heard) {
   assert.ok(wrong / all <= MOST_WRONG, `${wrong} of ${all} words are wrong\n${lines.join("\n")}`);
 }
 
-for (const voice of ["joe", "af_heart"]) {
+// The second voice takes much longer, and shares with the first what makes words of figures.
+for (const [voice, count] of [
+  ["joe", SENTENCES.length],
+  ["af_heart", 3],
+]) {
   test(`videos in the voice ${voice} say what they were told to`, async () => {
     const folder = temporaryFolder();
     const files = [];
-    for (const [text] of SENTENCES) {
+    for (const [text] of SENTENCES.slice(0, count)) {
       const file = join(folder, `${files.length}.mp4`);
       const { code, stderr } = await visavis(["say", text, "-o", file, "--voice", voice, "--size", "128x128"]);
       assert.equal(code, 0, stderr);
