@@ -358,7 +358,8 @@ pub(crate) struct Viewer {
     nacks: u64,
     /// Requests for a key frame received.
     plis: u64,
-    /// Share of packets lost in the last second, 0 to 1.
+    /// Share of sound packets lost on the way, 0 to 1, by the latest reports
+    /// of the player.
     loss: Option<f32>,
     /// What the path carries, bit/s, as estimated.
     estimated_bitrate: Option<u32>,

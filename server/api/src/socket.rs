@@ -283,7 +283,7 @@ async fn put(socket: &mut WebSocket, message: Message) -> Result<(), Option<Clos
 enum Feed {
     Nothing,
     Text(TextTurn),
-    /// Refused: passed over up to its end.
+    /// Refused or over: passed over up to its end.
     NoText,
     Sound(SoundTurn, Samples),
     /// Refused or over: passed over up to its end.
@@ -335,7 +335,7 @@ impl Talk {
                     if let Err(error) = turn.append(&text) {
                         let number = turn.turn().0;
                         self.feed = Feed::NoText;
-                        return Ok(Some(ServerMessage::error(error.into(), Some(number))));
+                        return Ok(ServerMessage::cut(error, number));
                     }
                 }
                 Feed::NoText => {}
@@ -380,9 +380,7 @@ impl Talk {
                 };
                 let number = turn.turn().0;
                 self.feed = Feed::NoSound;
-                // An event has told of the interrupt already.
-                (!matches!(error, SpeakError::Over(_)))
-                    .then(|| ServerMessage::error(error.into(), Some(number)))
+                ServerMessage::cut(error, number)
             }
             Feed::NoSound => None,
             _ => Some(ServerMessage::error(not_open("audio"), None)),
@@ -407,6 +405,11 @@ fn still_open(what: &str) -> Problem {
 }
 
 impl ServerMessage {
+    /// Why no more is taken of a turn. Of its end an event tells already.
+    fn cut(error: SpeakError, turn: u64) -> Option<Self> {
+        (!matches!(error, SpeakError::Over(_))).then(|| Self::error(error.into(), Some(turn)))
+    }
+
     fn error(problem: Problem, turn: Option<u64>) -> Self {
         Self::Error {
             code: problem.code.as_str(),
