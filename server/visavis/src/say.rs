@@ -53,11 +53,6 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 
 /// Renders the video.
 pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
-    if say.output.exists() {
-        // Somebody who renders twice wants the second one.
-        std::fs::remove_file(&say.output)
-            .with_context(|| format!("{} cannot be replaced", say.output.display()))?;
-    }
     let rooms = rooms::load(config)?;
     let plan = Plan::new(
         Request {
@@ -79,6 +74,12 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
         (None, None) => bail!("say what? give a text, or --audio"),
     };
     let parts = plan.parts(&rooms)?;
+    if say.output.exists() {
+        // Somebody who renders twice wants the second one; but nothing is
+        // replaced before everything that was asked for is there.
+        std::fs::remove_file(&say.output)
+            .with_context(|| format!("{} cannot be replaced", say.output.display()))?;
+    }
     let recorder = Recorder::create(
         &say.output,
         record::Settings {

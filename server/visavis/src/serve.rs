@@ -53,7 +53,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         loopback: listen.ip().is_loopback(),
         ..transport::Settings::default()
     })?;
-    let recordings = config.recordings().map(open_recordings).transpose()?;
+    let recordings = config
+        .recordings()
+        .as_deref()
+        .map(open_recordings)
+        .transpose()?;
 
     let settings = config.engine();
     let rooms = rooms::load(config)?;
@@ -141,8 +145,8 @@ fn warm(rooms: &Rooms, id: &str) -> anyhow::Result<()> {
 }
 
 /// Opens the folder of recordings and finishes what a crash has left there.
-fn open_recordings(folder: std::path::PathBuf) -> anyhow::Result<Store> {
-    let store = Store::open(&folder)
+fn open_recordings(folder: &std::path::Path) -> anyhow::Result<Store> {
+    let store = Store::open(folder)
         .with_context(|| format!("recordings cannot be kept in {}", folder.display()))?;
     for repaired in store.repair()? {
         tracing::info!(recording = %repaired.id, repair = ?repaired.repair, "repaired");
