@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use media::seam::{Voice, VoiceError};
 use media::{CLOCK_HZ, Clause, Turn};
-use session::{Event, TurnError};
+use session::TurnError;
 use speech::cut::Cutter;
 
 use crate::handle::SpeakError;
@@ -257,6 +257,7 @@ mod tests {
     use crate::testing::{Fake, hop, live};
     use media::HOP;
     use media::seam::MouthSource;
+    use session::Event;
     use std::sync::mpsc::RecvTimeoutError;
     use std::thread;
 
