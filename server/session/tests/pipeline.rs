@@ -1,4 +1,5 @@
 //! The pipeline on simulated time: sound, picture, events, interrupts.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Fakes of every seam, exact enough to prove what the conductor does.
 #![allow(dead_code)] // each test binary uses its own part
+#![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
