@@ -106,9 +106,10 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The state of the recording changed.
+    /// The recording ended before the session, which goes on. (That it is ready
+    /// after the session is found where recordings are.)
     Recording {
-        /// `recording`, `ready`, `ended_early` or `off`.
+        /// `ended_early`.
         state: &'static str,
         /// Why it ended early.
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! `visavis say`: the same pipeline on a virtual clock.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -74,14 +74,12 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
         (None, None) => bail!("say what? give a text, or --audio"),
     };
     let parts = plan.parts(&rooms)?;
-    if say.output.exists() {
-        // Somebody who renders twice wants the second one; but nothing is
-        // replaced before everything that was asked for is there.
-        std::fs::remove_file(&say.output)
-            .with_context(|| format!("{} cannot be replaced", say.output.display()))?;
-    }
+    // The video takes its name when it is whole; until then what stood there
+    // stays.
+    let unfinished = Unfinished::beside(&say.output);
+    unfinished.clear();
     let recorder = Recorder::create(
-        &say.output,
+        &unfinished.video,
         record::Settings {
             pre_skip: parts.audio.pre_skip(),
             when_full: WhenFull::Wait,
@@ -102,17 +100,12 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
     });
     let status = handle.wait();
     bar.finish_and_clear();
-    let (length, _) = match rendered {
-        Ok(rendered) => rendered,
-        Err(error) => {
-            // Half a video under the name that was asked for would mislead.
-            let _ = std::fs::remove_file(&say.output);
-            return Err(error.into());
-        }
-    };
+    let (length, _) = rendered?;
     if status.ended != Some(record::Ended::Closed) {
         bail!("{} is incomplete: {:?}", say.output.display(), status.ended);
     }
+    std::fs::rename(&unfinished.video, &say.output)
+        .with_context(|| format!("{} cannot be written", say.output.display()))?;
     let took = start.elapsed().as_secs_f64();
     let speed = length.as_secs_f64() / took;
     if say.stats {
@@ -124,6 +117,41 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The files of a rendering that is under way. Dropping it removes what is left
+/// of them.
+struct Unfinished {
+    video: PathBuf,
+    fragments: PathBuf,
+}
+
+impl Unfinished {
+    fn beside(output: &Path) -> Self {
+        let with = |suffix: &str| {
+            let mut name = output.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        Self {
+            video: with(".rendering"),
+            fragments: with(".rendering.part"),
+        }
+    }
+
+    /// Removes what an earlier rendering left when it was killed.
+    fn clear(&self) {
+        // Mostly there is nothing; what cannot be removed is told when the
+        // recorder makes the file.
+        let _ = std::fs::remove_file(&self.video);
+        let _ = std::fs::remove_file(&self.fragments);
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 fn read_text(text: &str, most: usize) -> anyhow::Result<String> {
@@ -141,7 +169,7 @@ fn read_text(text: &str, most: usize) -> anyhow::Result<String> {
     String::from_utf8(bytes).context("the text is not UTF-8")
 }
 
-pub fn read_sound(path: &std::path::Path) -> anyhow::Result<Vec<f32>> {
+pub fn read_sound(path: &Path) -> anyhow::Result<Vec<f32>> {
     let cannot = || format!("{} cannot be used as sound", path.display());
     let bytes = std::fs::read(path).with_context(cannot)?;
     let wav = Wav::read(&bytes).with_context(cannot)?;
