@@ -103,3 +103,16 @@ export function wav(samples, rate, encoding, { channels = 1, size, before = [], 
 export function level(samples) {
   return Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length);
 }
+
+/** Pearson's correlation of two series of equal length. */
+export function correlation(a, b) {
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [meanA, meanB] = [mean(a), mean(b)];
+  let [ab, aa, bb] = [0, 0, 0];
+  a.forEach((value, at) => {
+    ab += (value - meanA) * (b[at] - meanB);
+    aa += (value - meanA) ** 2;
+    bb += (b[at] - meanB) ** 2;
+  });
+  return ab / Math.sqrt(aa * bb || 1);
+}

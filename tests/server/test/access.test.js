@@ -6,13 +6,13 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { correlation, levelsOf } from "../../browser/support/analysis.js";
+import { levelsOf } from "../../browser/support/analysis.js";
 import { sound } from "../../browser/support/media.js";
 import { temporaryFolder } from "../support/command.js";
 import { offer } from "../support/offers.js";
 import { Session, startServer } from "../support/server.js";
 import { connect } from "../support/socket.js";
-import { bursts, raw } from "../support/sound.js";
+import { bursts, correlation, raw } from "../support/sound.js";
 import { token } from "../support/tokens.js";
 
 const KEY = "first-key-0123456789abcdef";

@@ -5,10 +5,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { correlation, levelsOf } from "../../browser/support/analysis.js";
+import { levelsOf } from "../../browser/support/analysis.js";
 import { decodeAll, probe, sound } from "../../browser/support/media.js";
 import { freePort, temporaryFolder, visavis } from "../support/command.js";
-import { bursts, BURSTS_MS, wav } from "../support/sound.js";
+import { bursts, BURSTS_MS, correlation, wav } from "../support/sound.js";
 
 const TEXT = "Rendering twice gives the same video.";
 

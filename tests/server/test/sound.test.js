@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { correlation, levelsOf } from "../../browser/support/analysis.js";
+import { levelsOf } from "../../browser/support/analysis.js";
 import { sound } from "../../browser/support/media.js";
 import { startServer } from "../support/server.js";
 import { connect } from "../support/socket.js";
-import { bursts, BURSTS_MS, chunk, level, raw, wav } from "../support/sound.js";
+import { bursts, BURSTS_MS, chunk, correlation, level, raw, wav } from "../support/sound.js";
 
 let server;
 before(async () => (server = await startServer()));
