@@ -177,6 +177,12 @@ impl Phonemiser {
     }
 
     fn known(&self, word: &str, tag: &str, context: Option<&TokenContext>) -> Option<String> {
+        // The lexicon cuts endings off by bytes, at most four, and panics
+        // within a character; such words are looked up folded to ASCII.
+        const CUT: usize = 4;
+        if !word.chars().rev().take(CUT).all(|c| c.is_ascii()) {
+            return None;
+        }
         // The lexicon spells whatever is in capitals and not in it; a long
         // word in capitals is rather a word that is shouted.
         const LONGEST_ACRONYM: usize = 5;
@@ -357,6 +363,18 @@ mod tests {
                     prop_assert!(!phonemes.is_empty() && phonemes.chars().all(is_symbol));
                     prop_assert!(matches!(pieces[piece], Piece::Word(_)));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn endings_behind_letters_of_several_bytes_are_read() {
+        for word in ["YozØing", "XØing", "étés", "Øed", "Øies", "日本s"] {
+            for accent in [Accent::American, Accent::British] {
+                assert!(
+                    !phonemes(&format!("a {word} b"), accent).is_empty(),
+                    "{word}"
+                );
             }
         }
     }
