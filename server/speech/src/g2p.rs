@@ -177,15 +177,15 @@ impl Phonemiser {
     }
 
     fn known(&self, word: &str, tag: &str, context: Option<&TokenContext>) -> Option<String> {
-        // The lexicon cuts endings off by bytes, at most four, and panics
+        // The lexicon spells whatever is in capitals and not in it; a long
+        // word in capitals is rather a word that is shouted.
+        const LONGEST_ACRONYM: usize = 5;
+        // The lexicon cuts endings off by bytes, at most so many, and panics
         // within a character; such words are looked up folded to ASCII.
         const CUT: usize = 4;
         if !word.chars().rev().take(CUT).all(|c| c.is_ascii()) {
             return None;
         }
-        // The lexicon spells whatever is in capitals and not in it; a long
-        // word in capitals is rather a word that is shouted.
-        const LONGEST_ACRONYM: usize = 5;
         let shouted = word.len() > LONGEST_ACRONYM && !word.contains(|c: char| !c.is_uppercase());
         let lowered;
         let word = if shouted && !self.lexicon.in_gold(word) {
