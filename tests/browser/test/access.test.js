@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { after, afterEach, before, describe, test } from "node:test";
-import { shot, startBrowser, untilEvent, untilLive } from "../support/browser.js";
-import { startServer } from "../support/server.js";
+import { describe, test } from "node:test";
+import { shot, untilEvent, untilLive } from "../support/browser.js";
+import { setStage } from "../support/stage.js";
 
 const { source: AXE } = createRequire(import.meta.url)("axe-core");
 const VIEWPORTS = {
@@ -19,22 +19,12 @@ async function violations(page) {
 }
 
 describe("a page for everybody", () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await startServer();
-    browser = await startBrowser();
-  });
-  afterEach(() => browser?.closePages());
-  after(async () => {
-    await browser?.stop();
-    await server?.stop();
-  });
+  const stage = setStage();
 
   for (const [name, viewport] of Object.entries(VIEWPORTS)) {
     for (const colorScheme of ["light", "dark"]) {
       test(`${name}, ${colorScheme}: nothing that axe objects to, nothing that scrolls sideways`, async () => {
-        const page = await browser.open(server.url, { viewport, colorScheme });
+        const page = await stage.browser.open(stage.server.url, { viewport, colorScheme });
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await untilLive(page);
         await page.waitForSelector("#voice option", { state: "attached" });
@@ -57,14 +47,14 @@ describe("a page for everybody", () => {
   }
 
   test("error states have nothing that axe objects to", async () => {
-    const page = await browser.open(`${server.url}/?avatar=nobody`);
+    const page = await stage.browser.open(`${stage.server.url}/?avatar=nobody`);
     await page.waitForSelector("#notice:not([hidden])");
     assert.deepEqual(await violations(page), []);
     await page.close();
   });
 
   test("everything can be done with the keyboard alone", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     await page.waitForSelector("#voice option", { state: "attached" });
     const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.className);
@@ -120,7 +110,7 @@ describe("a page for everybody", () => {
   });
 
   test("screen readers get captions as text, once each", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     await page.fill("#text", "Good evening!");
     await page.press("#text", "Enter");
@@ -132,20 +122,10 @@ describe("a page for everybody", () => {
 });
 
 describe("a browser that wants a gesture before sound", () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await startServer();
-    browser = await startBrowser({ autoplay: false });
-  });
-  afterEach(() => browser?.closePages());
-  after(async () => {
-    await browser?.stop();
-    await server?.stop();
-  });
+  const stage = setStage({ browser: { autoplay: false } });
 
   test("shows the face silently, says so, and takes the first key for a gesture", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     const muted = () => page.evaluate(() => document.querySelector("#video").muted);
     await page.waitForSelector('#sound:has-text("Turn sound on")');

@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { sessionOf, shot, startBrowser, untilEvent, untilFrames, untilLive } from "../support/browser.js";
+import { describe, test } from "node:test";
+import { sessionOf, shot, untilEvent, untilFrames, untilLive } from "../support/browser.js";
 import { startServer } from "../support/server.js";
+import { setStage } from "../support/stage.js";
 
 const KEY = "open-sesame-and-close-it-again";
 
 describe("what can go wrong", () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await startServer({ VISAVIS_MAX_TEXT_BYTES: "200", VISAVIS_MAX_SESSIONS: "3" });
-    browser = await startBrowser();
-  });
-  afterEach(() => browser?.closePages());
-  after(async () => {
-    await browser?.stop();
-    await server?.stop();
-  });
+  const stage = setStage({ settings: { VISAVIS_MAX_TEXT_BYTES: "200", VISAVIS_MAX_SESSIONS: "3" } });
 
   const notice = (page, text) => page.waitForSelector(`#notice:has-text("${text}")`);
 
@@ -30,7 +21,7 @@ describe("what can go wrong", () => {
   };
 
   test("an unknown face is named, and the usual one is a click away", async () => {
-    const page = await browser.open(`${server.url}/?avatar=nobody`);
+    const page = await stage.browser.open(`${stage.server.url}/?avatar=nobody`);
     await notice(page, "There is no such face");
     assert.match(await page.innerText("#notice"), /nobody/);
     await shot(page, "error-avatar");
@@ -42,7 +33,7 @@ describe("what can go wrong", () => {
   });
 
   test("text that cannot be said stays in the box with a reason", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     const note = () => page.innerText("#text-note");
     await page.fill("#text", "  \n ");
@@ -68,25 +59,25 @@ describe("what can go wrong", () => {
   test("a full server says so", async () => {
     const made = [];
     for (;;) {
-      const response = await fetch(`${server.url}/v1/sessions`, { method: "POST" });
+      const response = await fetch(`${stage.server.url}/v1/sessions`, { method: "POST" });
       if (response.status === 503) break;
       assert.equal(response.status, 201);
       assert.ok(made.push((await response.json()).id) <= 3);
     }
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await notice(page, "Every place is taken");
     await shot(page, "error-full");
-    for (const id of made) await server.api("DELETE", `/v1/sessions/${id}`);
+    for (const id of made) await stage.server.api("DELETE", `/v1/sessions/${id}`);
     await page.click("#notice button");
     await untilLive(page);
     await page.close();
   });
 
   test("a session that is ended elsewhere says why and can be begun again", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     const { id } = await sessionOf(page);
-    await server.api("DELETE", `/v1/sessions/${id}`);
+    await stage.server.api("DELETE", `/v1/sessions/${id}`);
     await notice(page, "The session has ended");
     await shot(page, "error-closed");
     // What was recorded can be watched in place.
@@ -96,7 +87,7 @@ describe("what can go wrong", () => {
   });
 
   test("without a media path the session goes on and the recording is the result", async () => {
-    const page = await browser.open("about:blank");
+    const page = await stage.browser.open("about:blank");
     // A network that lets no media through: the answer names a place where nobody is.
     await page.route("**/whep", async (route) => {
       const response = await route.fetch();
@@ -105,7 +96,7 @@ describe("what can go wrong", () => {
         .replace(/^a=ice-pwd:.*$/gm, "a=ice-pwd:nobodynobodynobodynobody");
       await route.fulfill({ response, body: sdp });
     });
-    await page.goto(server.url);
+    await page.goto(stage.server.url);
     await notice(page, "No live picture reaches you");
     await shot(page, "error-no-media");
     await page.fill("#text", "Nobody sees me, but I am recorded.");
@@ -117,7 +108,7 @@ describe("what can go wrong", () => {
   });
 
   test("an offer without H.264 is refused by name, and the page offers the recording", async () => {
-    const page = await browser.open("about:blank");
+    const page = await stage.browser.open("about:blank");
     await page.addInitScript(() => {
       const original = RTCPeerConnection.prototype.addTransceiver;
       RTCPeerConnection.prototype.addTransceiver = function (kind, options) {
@@ -127,7 +118,7 @@ describe("what can go wrong", () => {
         return transceiver;
       };
     });
-    await page.goto(server.url);
+    await page.goto(stage.server.url);
     await notice(page, "This browser cannot play the video");
     assert.equal(await page.innerText("#status-text"), "Recording only");
     await page.close();
@@ -136,7 +127,7 @@ describe("what can go wrong", () => {
   test("with keys, the page asks for one and works with it", async () => {
     const closed = await startServer({ VISAVIS_API_KEYS: KEY });
     try {
-      const page = await browser.open(closed.url);
+      const page = await stage.browser.open(closed.url);
       await notice(page, "This server asks for a key");
       await shot(page, "key");
       await page.fill("#key", "guess");
@@ -156,11 +147,11 @@ describe("what can go wrong", () => {
 
       // Somebody else with a token that does not fit gets nothing of it.
       const { id, token } = await sessionOf(page);
-      const stranger = await browser.open(`${closed.url}/#session=${id}&token=${token}x`);
+      const stranger = await stage.browser.open(`${closed.url}/#session=${id}&token=${token}x`);
       await notice(stranger, "Not allowed in");
       await shot(stranger, "error-token");
       // And with the right one, the face.
-      const guest = await browser.open(`${closed.url}/#session=${id}&token=${token}`);
+      const guest = await stage.browser.open(`${closed.url}/#session=${id}&token=${token}`);
       await untilLive(guest);
       await Promise.all([page, stranger, guest].map((each) => each.close()));
     } finally {
@@ -171,7 +162,7 @@ describe("what can go wrong", () => {
   test("limits are announced before they strike, and the end names its reason", async () => {
     const short = await startServer({ VISAVIS_IDLE_TIMEOUT_S: "8" });
     try {
-      const page = await browser.open(short.url);
+      const page = await stage.browser.open(short.url);
       await untilLive(page);
       await page.waitForSelector('#toast:has-text("unless something is said")');
       await notice(page, "Nothing was said for a while");
@@ -186,7 +177,7 @@ describe("what can go wrong", () => {
 
   test("a server that dies is missed at once, and found again when it is back", async () => {
     const doomed = await startServer();
-    const page = await browser.open(doomed.url);
+    const page = await stage.browser.open(doomed.url);
     await untilLive(page);
     await untilFrames(page, 25);
     await doomed.kill();

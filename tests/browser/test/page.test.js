@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { AUDIBLE, mean, mouthMotion, mouthOpening, quantile } from "../support/analysis.js";
 import {
   OUTPUT,
   sessionOf,
   shot,
-  startBrowser,
   untilEvent,
   untilFrames,
   untilLive,
@@ -17,7 +16,7 @@ import {
 } from "../support/browser.js";
 import { elsewhere } from "../support/elsewhere.js";
 import { decodeAll, probe } from "../support/media.js";
-import { startServer } from "../support/server.js";
+import { setStage } from "../support/stage.js";
 import { plain, settle } from "../support/text.js";
 
 const SENTENCE = "Good evening! The quick brown fox jumps over the lazy dog.";
@@ -47,20 +46,10 @@ function shownAndDue(frames) {
 }
 
 describe("start page", () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await startServer();
-    browser = await startBrowser();
-  });
-  afterEach(() => browser?.closePages());
-  after(async () => {
-    await browser?.stop();
-    await server?.stop();
-  });
+  const stage = setStage();
 
   test("a typed sentence is spoken: sound, moving lips, captions, receipt", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     await shot(page, "live");
     await watch(page);
@@ -138,7 +127,7 @@ describe("start page", () => {
   });
 
   test("an interrupt stops the voice and the mouth", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     await watch(page);
     await untilFrames(page, SECOND);
@@ -175,7 +164,7 @@ describe("start page", () => {
   });
 
   test("the MP4 plays while it is recorded and after it is finished", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     await page.fill("#text", SENTENCE);
     await page.press("#text", "Enter");
@@ -189,10 +178,10 @@ describe("start page", () => {
 
     // Leaving the page ends its session.
     const finished = await settle(async () => {
-      const recording = await server.api("GET", `/v1/recordings/${id}`);
+      const recording = await stage.server.api("GET", `/v1/recordings/${id}`);
       return recording.state === "ready" ? recording : undefined;
     });
-    const response = await fetch(`${server.url}/v1/recordings/${id}/video.mp4`);
+    const response = await fetch(`${stage.server.url}/v1/recordings/${id}/video.mp4`);
     const path = join(OUTPUT, "recording.mp4");
     await writeFile(path, Buffer.from(await response.arrayBuffer()));
     const file = await probe(path);
@@ -209,7 +198,7 @@ describe("start page", () => {
     const head = (await readFile(path)).subarray(0, 4096).toString("latin1");
     assert.ok(head.includes("moov"), "the index is at the start");
 
-    const player = await browser.open(server.url);
+    const player = await stage.browser.open(stage.server.url);
     const played = await player.evaluate(async (source) => {
       const video = Object.assign(document.createElement("video"), { src: source, muted: true });
       document.body.append(video);
@@ -245,11 +234,11 @@ describe("start page", () => {
 
   test("the element speaks in any page, from another origin", async (t) => {
     const site = await elsewhere(
-      `<!doctype html><script type="module" src="${server.url}/visavis-avatar.js"></script>
-       <visavis-avatar server="${server.url}" captions></visavis-avatar>`,
+      `<!doctype html><script type="module" src="${stage.server.url}/visavis-avatar.js"></script>
+       <visavis-avatar server="${stage.server.url}" captions></visavis-avatar>`,
     );
     t.after(() => site.stop());
-    const page = await browser.open(site.url);
+    const page = await stage.browser.open(site.url);
     const heardText = await page.evaluate(async () => {
       await customElements.whenDefined("visavis-avatar");
       const avatar = document.querySelector("visavis-avatar");
@@ -271,7 +260,7 @@ describe("start page", () => {
     await page.locator("visavis-avatar").screenshot({ path: join(OUTPUT, "element.png") });
     await page.evaluate(() => document.querySelector("visavis-avatar").remove());
     await settle(async () => {
-      const { sessions } = await server.api("GET", "/v1/sessions");
+      const { sessions } = await stage.server.api("GET", "/v1/sessions");
       return sessions.every(({ state }) => state !== "open") || undefined;
     });
     assert.deepEqual(page.faults, []);

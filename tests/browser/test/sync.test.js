@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { levelsOf, mouthLags, mouthOpening, quantile, soundOnsets } from "../support/analysis.js";
 import {
   OUTPUT,
   sessionOf,
-  startBrowser,
   untilEvent,
   untilFrames,
   untilLive,
@@ -14,7 +13,7 @@ import {
   watched,
 } from "../support/browser.js";
 import { pictures, sound } from "../support/media.js";
-import { startServer } from "../support/server.js";
+import { setStage } from "../support/stage.js";
 import { settle } from "../support/text.js";
 import { BURSTS, bursts } from "../support/voice.js";
 
@@ -32,27 +31,17 @@ const FILE_MS = 60;
 const BROWSER_MS = 120;
 
 describe("sound and picture", () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await startServer();
-    browser = await startBrowser();
-  });
-  afterEach(() => browser?.closePages());
-  after(async () => {
-    await browser?.stop();
-    await server?.stop();
-  });
+  const stage = setStage();
 
   test("lips follow pushed sound in step, in the browser and in the recording", async () => {
-    const page = await browser.open(server.url);
+    const page = await stage.browser.open(stage.server.url);
     await untilLive(page);
     const { id, token } = await sessionOf(page);
     // Chromium's buffers settle during the first seconds of a connection.
     await untilFrames(page, 5 * SECOND);
     await watch(page);
     await untilFrames(page, 2 * SECOND);
-    const pushed = await fetch(`${server.url}/v1/sessions/${id}/speak`, {
+    const pushed = await fetch(`${stage.server.url}/v1/sessions/${id}/speak`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": `audio/pcm;rate=${RATE}` },
       body: bursts(RATE),
@@ -66,11 +55,11 @@ describe("sound and picture", () => {
 
     await page.close();
     await settle(async () => {
-      const { state } = await server.api("GET", `/v1/recordings/${id}`);
+      const { state } = await stage.server.api("GET", `/v1/recordings/${id}`);
       return state === "ready" || undefined;
     });
     const path = join(OUTPUT, "sync.mp4");
-    const response = await fetch(`${server.url}/v1/recordings/${id}/video.mp4`);
+    const response = await fetch(`${stage.server.url}/v1/recordings/${id}/video.mp4`);
     await writeFile(path, Buffer.from(await response.arrayBuffer()));
     const recordedLag = lag(await pictures(path, side), side, levelsOf(await sound(path), 48_000));
 

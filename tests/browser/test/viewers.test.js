@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { after, afterEach, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import {
   sessionOf,
-  startBrowser,
   untilEvent,
   untilFrames,
   untilLive,
@@ -12,32 +11,22 @@ import {
   watched,
 } from "../support/browser.js";
 import { elsewhere } from "../support/elsewhere.js";
-import { startServer } from "../support/server.js";
+import { setStage } from "../support/stage.js";
 import { settle } from "../support/text.js";
 
 const SECOND = 25;
 const SENTENCE = "Two people are looking at me, and both of them see the very same thing.";
 
 describe("viewers", () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await startServer();
-    browser = await startBrowser();
-  });
-  afterEach(() => browser?.closePages());
-  after(async () => {
-    await browser?.stop();
-    await server?.stop();
-  });
+  const stage = setStage();
 
-  const viewersOf = async (id) => (await server.api("GET", `/v1/sessions/${id}/stats`)).viewers;
+  const viewersOf = async (id) => (await stage.server.api("GET", `/v1/sessions/${id}/stats`)).viewers;
 
   test("two viewers see the same; one that vanishes is freed and the other goes on", async () => {
-    const first = await browser.open(server.url);
+    const first = await stage.browser.open(stage.server.url);
     await untilLive(first);
     const { id, token } = await sessionOf(first);
-    const second = await browser.open(`${server.url}/#session=${id}&token=${token}`);
+    const second = await stage.browser.open(`${stage.server.url}/#session=${id}&token=${token}`);
     await untilLive(second);
     await untilFrames(second, SECOND);
     assert.equal((await viewersOf(id)).length, 2);
@@ -77,17 +66,17 @@ describe("viewers", () => {
   });
 
   test("a third-party WHEP player plays a session", async (t) => {
-    const { id, urls } = await server.api("POST", "/v1/sessions", {});
+    const { id, urls } = await stage.server.api("POST", "/v1/sessions", {});
     const site = await elsewhere("<!doctype html><video autoplay playsinline></video>");
     t.after(() => site.stop());
-    const page = await browser.open(site.url);
+    const page = await stage.browser.open(site.url);
     await page.evaluate(playerSource());
     await page.evaluate(async (endpoint) => {
       const video = document.querySelector("video");
       const player = new window.WebRTCPlayer({ video, type: "whep", iceServers: [] });
       window.player = player;
       await player.load(new URL(endpoint));
-    }, new URL(urls.whep, server.url).href);
+    }, new URL(urls.whep, stage.server.url).href);
     await untilFrames(page, 2 * SECOND);
     assert.equal((await viewersOf(id)).length, 1);
     const tracks = await page.evaluate(() =>
@@ -97,7 +86,7 @@ describe("viewers", () => {
     assert.ok(tracks.every(({ muted }) => !muted), "both tracks carry something");
     await page.evaluate(() => window.player.unload());
     await settle(async () => ((await viewersOf(id)).length === 0 ? true : undefined));
-    await server.api("DELETE", `/v1/sessions/${id}`);
+    await stage.server.api("DELETE", `/v1/sessions/${id}`);
     await page.close();
   });
 });
