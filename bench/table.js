@@ -4,8 +4,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { ROOT } from "../tests/support/program.mjs";
 import { QUIET, RESULTS } from "./lib/results.js";
-import { ROOT } from "./lib/server.js";
 
 /** All tables, in the order of the README. */
 export const TABLES = ["latency", "sessions", "cpu", "offline"];

@@ -1,35 +1,11 @@
 // A viewer in headless Chromium.
 
-import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 
 import { chromium } from "playwright-core";
 
+import { AUTOPLAY, executable, FLAGS } from "../../tests/support/chromium.mjs";
 import { withFolder } from "./server.js";
-
-/** Where distributions put it. */
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-/** No sandbox and no GPU as in a container; loopback candidates, since the server is here too. */
-const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-  "--allow-loopback-in-peer-connection",
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
-
-function executable() {
-  const found = [process.env.CHROMIUM, ...PLACES].find((file) => file && existsSync(file));
-  if (found === undefined) throw new Error("no Chromium found; install it, or set CHROMIUM");
-  return found;
-}
 
 /** An empty page of our own, so that nothing of the product's page is measured along. */
 async function emptyPage() {
@@ -47,7 +23,7 @@ export function withBrowser(use) {
     const server = await emptyPage();
     const context = await chromium.launchPersistentContext(folder, {
       executablePath: executable(),
-      args: FLAGS,
+      args: [...FLAGS, AUTOPLAY],
       ignoreDefaultArgs: ["--mute-audio"],
     });
     try {

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 
-import { binary, ROOT } from "./server.js";
+import { binary, ROOT } from "../../tests/support/program.mjs";
 
 function output(command, args) {
   try {

@@ -3,8 +3,8 @@
 import { readFile, writeFile, mkdir } from "node:fs/promises";
 import path from "node:path";
 
+import { ROOT } from "../../tests/support/program.mjs";
 import { busyCores, machine, machineSeconds, reference } from "./machine.js";
-import { ROOT } from "./server.js";
 
 export const RESULTS = path.join(ROOT, "bench/results");
 

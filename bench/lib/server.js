@@ -1,33 +1,19 @@
 // Starts the real server for a measurement, and speaks its HTTP API.
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 
+import { binary, freePort, ROOT } from "../../tests/support/program.mjs";
 import { Channel } from "./channel.js";
-
-export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** How long the server may take to load its models on a busy machine. */
 const START_MS = 60_000;
 
 // A bench that is stopped ends by its usual way, which stops the server it has started.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
-
-/** The server under test: VISAVIS_BIN, or where cargo puts it. */
-export function binary() {
-  const target = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target");
-  const file = process.env.VISAVIS_BIN ?? path.join(target, "release/visavis");
-  if (!existsSync(file)) {
-    throw new Error(`there is no server at ${file}; build it (./start does), or set VISAVIS_BIN`);
-  }
-  return file;
-}
 
 /**
  * The environment of the server and of `visavis say`: settings of the person who measures must not
@@ -48,17 +34,6 @@ export async function withFolder(use) {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function freeTcpPort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 function freeUdpPort() {
@@ -181,7 +156,7 @@ class Session {
 /** Starts a server on free ports with an empty folder for recordings, and stops it after `use`. */
 export function withServer(use, settings = {}) {
   return withFolder(async (folder) => {
-    const port = await freeTcpPort();
+    const port = await freePort();
     const child = spawn(binary(), ["serve"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],

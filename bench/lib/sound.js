@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 
-import { binary, environment, ROOT, withFolder } from "./server.js";
+import { binary, ROOT } from "../../tests/support/program.mjs";
+import { environment, withFolder } from "./server.js";
 import { STORY } from "./texts.js";
 
 const run = promisify(execFile);

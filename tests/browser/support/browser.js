@@ -1,29 +1,16 @@
 /** Chromium, as a viewer would run it, with the probe that tells what is seen and heard. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { AUTOPLAY, executable, FLAGS } from "../../support/chromium.mjs";
 
 export const OUTPUT = fileURLToPath(new URL("../output/", import.meta.url));
 mkdirSync(OUTPUT, { recursive: true });
 
 const PROBE = readFileSync(new URL("./probe.js", import.meta.url), "utf8");
-
-const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  // Loopback candidates, and none hidden behind mDNS names that nobody here resolves.
-  "--allow-loopback-in-peer-connection",
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
 
 /** Long for a machine that is busy with other things; a pass never takes this long. */
 export const PATIENCE_MS = 30_000;
@@ -33,15 +20,10 @@ export const PATIENCE_MS = 30_000;
  * needs a gesture.
  */
 export async function startBrowser({ autoplay = true } = {}) {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  if (!existsSync(executablePath)) {
-    throw new Error(`${executablePath} is not there: install chromium, or set CHROMIUM`);
-  }
   const profile = mkdtempSync(join(tmpdir(), "visavis-chromium-"));
-  const args = autoplay ? [...FLAGS, "--autoplay-policy=no-user-gesture-required"] : FLAGS;
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    args,
+    executablePath: executable(),
+    args: autoplay ? [...FLAGS, AUTOPLAY] : FLAGS,
     ignoreDefaultArgs: ["--mute-audio"],
     acceptDownloads: true,
     viewport: { width: 1280, height: 800 },

@@ -3,35 +3,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { binary, freePort, ROOT } from "../../support/program.mjs";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Loading the models of a cold machine; nothing is measured here. */
 const START_MS = 120_000;
-
-/** The binary to test: `VISAVIS_BIN`, or the release build of this workspace. */
-function binary() {
-  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
-  const path = resolve(process.env.VISAVIS_BIN ?? join(target, "release", "visavis"));
-  if (!existsSync(path)) {
-    throw new Error(`${path} is not there: cargo build --release -p visavis, or set VISAVIS_BIN`);
-  }
-  return path;
-}
-
-/** A port that is free now, for TCP; media takes the same number for UDP. */
-async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
 
 /** Starts a server. `env` adds settings (`VISAVIS_…`); `port` is a free one unless given. */
 export async function startServer(env = {}, port = undefined) {
@@ -45,6 +23,7 @@ export async function startServer(env = {}, port = undefined) {
   const child = spawn(binary(), ["serve"], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
+    // Media takes the same number for UDP.
     env: {
       ...process.env,
       VISAVIS_LISTEN: `127.0.0.1:${port}`,

@@ -1,27 +1,15 @@
-/** The binary under test, and its commands that end by themselves. */
+/** Commands of the binary under test that end by themselves. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { binary, ROOT } from "../../support/program.mjs";
 
-export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 export const MODELS = resolve(process.env.VISAVIS_MODELS ?? join(ROOT, "models"));
 /** Nothing takes this long: a guard against tests that hang. */
 export const PATIENCE_MS = 60_000;
-
-/** The binary to test: `VISAVIS_BIN`, or the release build of this workspace. */
-export function binary() {
-  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
-  const path = resolve(process.env.VISAVIS_BIN ?? join(target, "release", "visavis"));
-  if (!existsSync(path)) {
-    throw new Error(`${path} is not there: cargo build --release -p visavis, or set VISAVIS_BIN`);
-  }
-  return path;
-}
 
 /** The environment of a command: that of the tests without settings of somebody's own server. */
 export function environment(settings = {}) {
@@ -33,16 +21,6 @@ export function environment(settings = {}) {
     VISAVIS_PAGE: join(ROOT, "client-js", "dist"),
     ...settings,
   };
-}
-
-/** A port that is free now, for TCP; media takes the same number for UDP. */
-export async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
 
 const folders = [];

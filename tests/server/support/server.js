@@ -2,7 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { binary, environment, freePort, PATIENCE_MS, temporaryFolder } from "./command.js";
+import { binary, freePort } from "../../support/program.mjs";
+import { environment, PATIENCE_MS, temporaryFolder } from "./command.js";
 import { Events } from "./events.js";
 
 /** Log kept for a failed test, characters. */
@@ -34,6 +35,7 @@ export async function startServer({
     // Where no configuration lies.
     cwd: temporaryFolder(),
     stdio: ["ignore", "pipe", "pipe"],
+    // Media takes the same number for UDP.
     env: environment({
       VISAVIS_LISTEN: `127.0.0.1:${port}`,
       VISAVIS_MEDIA_LISTEN: `127.0.0.1:${port}`,

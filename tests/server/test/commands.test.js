@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { levelsOf } from "../../browser/support/analysis.js";
 import { decodeAll, probe, sound } from "../../browser/support/media.js";
-import { freePort, temporaryFolder, visavis } from "../support/command.js";
+import { freePort } from "../../support/program.mjs";
+import { temporaryFolder, visavis } from "../support/command.js";
 import { bursts, BURSTS_MS, correlation, wav } from "../support/sound.js";
 
 const TEXT = "Rendering twice gives the same video.";

@@ -6,7 +6,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { freePort, MODELS, temporaryFolder, visavis } from "../support/command.js";
+import { freePort } from "../../support/program.mjs";
+import { MODELS, temporaryFolder, visavis } from "../support/command.js";
 
 /** A server that must not start: what it says. */
 async function refused(args, settings = {}) {
