@@ -89,10 +89,7 @@ async fn events_are_numbered_resumed_and_end_with_closed() {
         assert_eq!(resumed.next().await.unwrap().0, middle + 1);
     }
 
-    server
-        .call("DELETE", path, &[], Body::empty())
-        .await
-        .ok(204);
+    server.delete(path).await.ok(204);
     let mut last = Value::Null;
     while let Some((_, event)) = stream.next().await {
         last = event;

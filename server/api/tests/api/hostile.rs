@@ -167,7 +167,7 @@ proptest! {
         // It still answers, and can still be ended.
         let reply = RUNTIME.block_on(server.get(&path));
         prop_assert_eq!(reply.status, 200);
-        let reply = RUNTIME.block_on(server.call("DELETE", &path, &[], Body::empty()));
+        let reply = RUNTIME.block_on(server.delete(&path));
         prop_assert_eq!(reply.status, 204);
     }
 }

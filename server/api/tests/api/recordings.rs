@@ -68,11 +68,7 @@ async fn a_recording_can_be_had_while_it_runs_and_after() {
     let growing = server.get(video).await;
     growing.ok(200);
     assert!(boxes(&growing.body).starts_with(&["ftyp".into(), "moov".into(), "moof".into()]));
-    server
-        .call("DELETE", &own, &[], Body::empty())
-        .await
-        .ok(409)
-        .refused("conflict");
+    server.delete(&own).await.ok(409).refused("conflict");
 
     finish(&server, &session).await;
     until("let go", || server.engine.get(id).is_none().then_some(())).await;
@@ -154,17 +150,10 @@ async fn a_recording_can_be_had_while_it_runs_and_after() {
             .starts_with("attachment")
     );
 
-    server
-        .call("DELETE", &own, &[], Body::empty())
-        .await
-        .ok(204);
+    server.delete(&own).await.ok(204);
     server.get(&own).await.ok(404).refused("not_found");
     server.get(video).await.ok(404).refused("not_found");
-    server
-        .call("DELETE", &own, &[], Body::empty())
-        .await
-        .ok(404)
-        .refused("not_found");
+    server.delete(&own).await.ok(404).refused("not_found");
 }
 
 #[tokio::test]

@@ -202,6 +202,10 @@ impl Server {
         self.raw(request.body(body.into()).unwrap()).await
     }
 
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.call("DELETE", path, &[], Body::empty()).await
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, &[], Body::empty()).await
     }

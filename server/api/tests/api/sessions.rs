@@ -54,10 +54,7 @@ async fn a_session_is_made_looked_at_and_ended() {
     let stats = server.get(&format!("{path}/stats")).await.ok(200).json();
     assert_eq!(stats["viewers"], json!([]));
 
-    server
-        .call("DELETE", &path, &[], Body::empty())
-        .await
-        .ok(204);
+    server.delete(&path).await.ok(204);
     until("gone", || server.engine.get(id).is_none().then_some(())).await;
     for (method, rest) in [
         ("GET", ""),
@@ -92,10 +89,7 @@ async fn the_body_may_be_left_out() {
         session["urls"]["recording"],
         format!("/v1/recordings/{id}/video.mp4")
     );
-    server
-        .call("DELETE", &format!("/v1/sessions/{id}"), &[], Body::empty())
-        .await
-        .ok(204);
+    server.delete(&format!("/v1/sessions/{id}")).await.ok(204);
 }
 
 #[tokio::test]

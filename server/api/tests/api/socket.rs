@@ -167,10 +167,7 @@ async fn text_and_sound_go_in_and_events_come_out() {
     assert_eq!(client.answer().await["type"], "pong");
 
     let path = client.session["urls"]["self"].as_str().unwrap().to_owned();
-    server
-        .call("DELETE", &path, &[], axum::body::Body::empty())
-        .await
-        .ok(204);
+    server.delete(&path).await.ok(204);
     assert_eq!(client.wait(&["closed"]).await["reason"], "client");
     assert_eq!(client.closed().await.0, CloseCode::Normal);
 }

@@ -34,6 +34,30 @@ impl Talk {
             .await
     }
 
+    /// Says a text; gives the turn.
+    async fn say(&self, text: &Value) -> Value {
+        let reply = self.server.post(&self.path, text.clone()).await;
+        reply.ok(202).json()["turn"].clone()
+    }
+
+    /// Sends a body in pieces; gives the turn.
+    async fn stream(&self, content_type: &str, pieces: Vec<Bytes>) -> Value {
+        let reply = self.send(content_type, streamed(pieces)).await;
+        reply.ok(202).json()["turn"].clone()
+    }
+
+    async fn interrupt(&self) -> Value {
+        let path = self.path.replace("/speak", "/interrupt");
+        let reply = self.server.call("POST", &path, &[], Body::empty()).await;
+        reply.ok(200).json()
+    }
+
+    /// Asserts that a body is refused in this way.
+    async fn refuses(&self, content_type: &str, body: impl Into<Body>, status: u16, code: &str) {
+        let reply = self.send(content_type, body).await;
+        reply.ok(status).refused(code);
+    }
+
     /// The end of a turn.
     async fn ended(&mut self, turn: &Value) -> Value {
         loop {
@@ -56,20 +80,13 @@ fn streamed(pieces: Vec<Bytes>) -> Body {
 #[tokio::test]
 async fn text_is_spoken_whole_and_as_it_is_written() {
     let mut talk = Talk::open().await;
-    let reply = talk
-        .server
-        .post(&talk.path, json!({ "text": "Hello there." }))
-        .await;
-    let turn = reply.ok(202).json()["turn"].clone();
+    let turn = talk.say(&json!({ "text": "Hello there." })).await;
     assert_eq!(talk.ended(&turn).await["heard_text"], "Hello there.");
 
     // Cut in the middle of a character.
     let text = "  Café, please.".as_bytes();
     let pieces = text.chunks(6).map(Bytes::copy_from_slice).collect();
-    let reply = talk
-        .send("text/plain; charset=utf-8", streamed(pieces))
-        .await;
-    let turn = reply.ok(202).json()["turn"].clone();
+    let turn = talk.stream("text/plain; charset=utf-8", pieces).await;
     let ended = talk.ended(&turn).await;
     assert_eq!(ended["heard_text"], "Café, please.");
     assert_eq!(ended["interrupted"], false);
@@ -87,39 +104,15 @@ async fn text_is_spoken_whole_and_as_it_is_written() {
 async fn an_interrupt_cuts_what_is_said() {
     let mut talk = Talk::open().await;
     let long = json!({ "text": "This goes on and on. ".repeat(20) });
-    let first = talk
-        .server
-        .post(&talk.path, long.clone())
-        .await
-        .ok(202)
-        .json()["turn"]
-        .clone();
-    let interrupt = talk.path.replace("/speak", "/interrupt");
-    let cut = talk
-        .server
-        .call("POST", &interrupt, &[], Body::empty())
-        .await
-        .ok(200)
-        .json();
-    assert_eq!(cut["turn"], first);
+    let first = talk.say(&long).await;
+    assert_eq!(talk.interrupt().await["turn"], first);
     assert_eq!(talk.ended(&first).await["interrupted"], true);
-    let none = talk
-        .server
-        .call("POST", &interrupt, &[], Body::empty())
-        .await
-        .ok(200)
-        .json();
+    let none = talk.interrupt().await;
     assert_eq!(none, json!({ "turn": null, "heard_text": "" }));
 
-    let second = talk
-        .server
-        .post(&talk.path, long.clone())
-        .await
-        .ok(202)
-        .json()["turn"]
-        .clone();
+    let second = talk.say(&long).await;
     let third = json!({ "text": "Stop.", "mode": "interrupt" });
-    talk.server.post(&talk.path, third).await.ok(202);
+    talk.say(&third).await;
     assert_eq!(talk.ended(&second).await["interrupted"], true);
 }
 
@@ -152,35 +145,28 @@ async fn text_that_cannot_be_spoken_is_refused() {
             .ok(status)
             .refused(code);
     }
-    talk.send("text/plain", "")
-        .await
-        .ok(400)
-        .refused("empty_text");
-    talk.send("text/plain", " \n ")
-        .await
-        .ok(400)
-        .refused("empty_text");
-    talk.send("text/plain", too_long.clone())
-        .await
-        .ok(413)
-        .refused("text_too_long");
-    let pieces = vec![Bytes::from(too_long); 2];
-    talk.send("text/plain", streamed(pieces))
-        .await
-        .ok(413)
-        .refused("text_too_long");
-    talk.send("text/plain", &b"\xff\xfe"[..])
-        .await
-        .ok(400)
-        .refused("invalid_request");
-    talk.send("text/html", "Hi")
-        .await
-        .ok(415)
-        .refused("unsupported_media_type");
-    talk.send("text/plain; charset=latin1", "Hi")
-        .await
-        .ok(415)
-        .refused("unsupported_media_type");
+    let long = vec![Bytes::from(too_long.clone()); 2];
+    for (content_type, body, status, code) in [
+        ("text/plain", "".into(), 400, "empty_text"),
+        ("text/plain", " \n ".into(), 400, "empty_text"),
+        ("text/plain", too_long.into(), 413, "text_too_long"),
+        ("text/plain", streamed(long), 413, "text_too_long"),
+        (
+            "text/plain",
+            (&b"\xff\xfe"[..]).into(),
+            400,
+            "invalid_request",
+        ),
+        ("text/html", "Hi".into(), 415, "unsupported_media_type"),
+        (
+            "text/plain; charset=latin1",
+            "Hi".into(),
+            415,
+            "unsupported_media_type",
+        ),
+    ] {
+        talk.refuses(content_type, body, status, code).await;
+    }
     let untyped = talk.server.call("POST", &talk.path, &[], "Hi").await;
     untyped.ok(415).refused("unsupported_media_type");
     let query = format!("{}?mode=shout", talk.path);
@@ -281,8 +267,7 @@ async fn sound_is_played_whatever_it_is_made_of() {
     ] {
         // In pieces that cut samples apart.
         let pieces = body.chunks(997).map(Bytes::copy_from_slice).collect();
-        let reply = talk.send(content_type, streamed(pieces)).await;
-        let turn = reply.ok(202).json()["turn"].clone();
+        let turn = talk.stream(content_type, pieces).await;
         assert_eq!(
             talk.ended(&turn).await["interrupted"],
             false,
@@ -314,8 +299,6 @@ async fn sound_that_cannot_be_played_is_refused() {
         assert_eq!(reply.status, 400, "{what}");
         reply.refused("bad_audio");
     }
-    talk.send("audio/mpeg", vec![0; 8])
-        .await
-        .ok(415)
-        .refused("unsupported_media_type");
+    talk.refuses("audio/mpeg", vec![0; 8], 415, "unsupported_media_type")
+        .await;
 }

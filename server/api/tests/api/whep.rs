@@ -137,16 +137,9 @@ async fn a_player_offers_trickles_restarts_and_leaves() {
     assert!(String::from_utf8_lossy(&restarted.body).contains("a=ice-ufrag:"));
     patch(&[FRAGMENT, ("if-match", etag)], fresh).await.ok(412);
 
-    server
-        .call("DELETE", viewer, &[], Body::empty())
-        .await
-        .ok(200);
+    server.delete(viewer).await.ok(200);
     let nobody = format!("{whep}/999999");
-    server
-        .call("DELETE", &nobody, &[], Body::empty())
-        .await
-        .ok(404)
-        .refused("not_found");
+    server.delete(&nobody).await.ok(404).refused("not_found");
     server
         .call("PATCH", &nobody, &[FRAGMENT], "")
         .await
@@ -247,9 +240,7 @@ async fn players_that_only_take_an_address_get_one_back() {
     let bare = Server::new(server.engine, &config, None);
     let (viewer, _) = view(&bare, &whep).await;
     assert!(viewer.ends_with(&format!("?token={token}")));
-    bare.call("DELETE", &viewer, &[], Body::empty())
-        .await
-        .ok(200);
+    bare.delete(&viewer).await.ok(200);
 }
 
 #[tokio::test]
