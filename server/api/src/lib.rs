@@ -22,7 +22,6 @@ mod extract;
 mod health;
 mod metrics;
 mod openapi;
-mod pcm;
 pub mod problem;
 mod range;
 mod recordings;

@@ -12,13 +12,14 @@ use bytes::Bytes;
 use engine::{Handle, Mode, SoundTurn, SpeakError, TextTurn};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
+use speech::pcm::{Encoding, Samples};
+use speech::wav;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Session as Asked;
 use crate::extract::{MediaType, Query, blocking, parse, read};
-use crate::pcm::{Encoding, Samples, Wav};
 use crate::problem::{Code, Problem, shown};
 use crate::state::State;
 use crate::text;
@@ -135,7 +136,7 @@ async fn speak(
         "application/json" if media_type.is_utf8() => input.json().await?,
         "text/plain" if media_type.is_utf8() => input.text().await?,
         "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => {
-            input.sound(Decoder::Wav(Wav::new())).await?
+            input.sound(Decoder::Wav(wav::Stream::default())).await?
         }
         "audio/pcm" => {
             input
@@ -317,7 +318,7 @@ async fn next(stream: &mut BodyDataStream, pause: Duration) -> Result<Option<Byt
 
 /// Reads sound of one of the types.
 enum Decoder {
-    Wav(Wav),
+    Wav(wav::Stream),
     Raw(Samples, u32),
 }
 
@@ -352,6 +353,6 @@ impl Decoder {
     }
 }
 
-fn bad_audio(error: crate::pcm::Error) -> Problem {
+fn bad_audio(error: impl std::error::Error) -> Problem {
     Problem::new(Code::BadAudio, error.to_string())
 }

@@ -7,8 +7,8 @@
 //!
 //! A voice knows the phonemes and words of a clause with their times before
 //! its first sample exists. [`library::Voices`] has all voices of a server;
-//! [`cut::Cutter`] makes clauses of text that comes in tokens. [`wav`] and
-//! [`resample`] bring sound from elsewhere to the media clock.
+//! [`cut::Cutter`] makes clauses of text that comes in tokens. [`pcm`],
+//! [`wav`] and [`resample`] bring sound from elsewhere to the media clock.
 //!
 //! ONNX Runtime is loaded by the caller (`weights::runtime`), and all paths
 //! come from there: nothing here reads a configuration.
@@ -23,6 +23,7 @@ mod noise;
 pub mod normalise;
 pub mod onnx;
 mod pause;
+pub mod pcm;
 pub mod piper;
 pub mod remote;
 pub mod resample;

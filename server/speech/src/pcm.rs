@@ -40,7 +40,7 @@ impl Encoding {
         }
     }
 
-    /// One sample, -1..=1 for integers. `b` has [`Encoding::bytes`] bytes.
+    /// One sample, -1..=1. `b` has [`Encoding::bytes`] bytes.
     fn sample(self, b: &[u8]) -> f32 {
         match self {
             Self::U8 => (f32::from(b[0]) - 128.0) / 128.0,

@@ -1,11 +1,13 @@
 //! Reading WAV files (RIFF WAVE, Microsoft "Multimedia Programming Interface
-//! and Data Specifications 1.0", and `WAVE_FORMAT_EXTENSIBLE`).
+//! and Data Specifications 1.0", and `WAVE_FORMAT_EXTENSIBLE`), whole or as
+//! they come in.
 //!
 //! Lenient where a file was cut short or written by a stream, strict where
 //! guessing would give noise.
 
 use thiserror::Error;
 
+use crate::pcm::{Encoding, Samples, UnsupportedChannels};
 use crate::resample::{Resampler, UnsupportedRate};
 
 /// Why a file could not be read.
@@ -13,18 +15,18 @@ use crate::resample::{Resampler, UnsupportedRate};
 #[non_exhaustive]
 pub enum Error {
     /// It does not begin as a WAV file does.
-    #[error("this is not a WAV file (it does not begin with RIFF and WAVE)")]
+    #[error("this is not a WAV file: it does not begin with RIFF and WAVE")]
     NotWav,
     /// It has no description of its sound, or a damaged one.
-    #[error("the WAV file has no sound format chunk")]
+    #[error("the WAV file has no usable format chunk before its sound")]
     NoFormat,
     /// It has no sound.
     #[error("the WAV file has no sound data")]
     NoData,
     /// Its encoding is not one of those read here.
     #[error(
-        "WAV files with {bits} bits of format {format:#06x} are not read; \
-         PCM of 8, 16, 24 or 32 bits and float of 32 or 64 bits are"
+        "WAV format {format} with {bits} bits cannot be used; \
+         PCM of 8, 16, 24 or 32 bits and float of 32 or 64 bits can"
     )]
     Encoding {
         /// Format tag.
@@ -32,27 +34,27 @@ pub enum Error {
         /// Bits of a sample.
         bits: u16,
     },
-    /// It has no channel, or more than is sensible.
-    #[error("WAV files with {0} channels are not read; 1 to {MOST_CHANNELS} are")]
-    Channels(u16),
+    /// Its channels cannot be mixed.
+    #[error(transparent)]
+    Channels(#[from] UnsupportedChannels),
     /// Its rate cannot be resampled.
     #[error(transparent)]
     Rate(#[from] UnsupportedRate),
 }
 
-/// Most channels that are mixed.
-const MOST_CHANNELS: u16 = 32;
-
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const EXTENSIBLE: u16 = 0xfffe;
+
+/// Longest format chunk that is read; `WAVE_FORMAT_EXTENSIBLE` has 40 bytes.
+const LONGEST_FORMAT: u32 = 256;
 
 /// Sound of a file, mixed to one channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wav {
     /// Samples of a second.
     pub rate: u32,
-    /// Samples, -1..=1 unless the file itself goes beyond.
+    /// Samples, -1..=1.
     pub samples: Vec<f32>,
 }
 
@@ -62,35 +64,17 @@ impl Wav {
     /// # Errors
     /// [`Error`].
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
+        let mut stream = Stream::default();
+        let samples = stream.push(bytes)?;
+        if matches!(stream.stage, Stage::Riff) {
             return Err(Error::NotWav);
         }
-        let mut rest = &bytes[12..];
-        let mut format = None;
-        while let Some((id, tail)) = rest.split_first_chunk::<4>() {
-            let Some((length, tail)) = tail.split_first_chunk::<4>() else {
-                break;
-            };
-            // Streams write 0 or the largest number for a length they do not
-            // know yet; both mean "to the end" where there is no more.
-            let length = u32::from_le_bytes(*length) as usize;
-            let body = &tail[..length.min(tail.len())];
-            match id {
-                b"fmt " => format = Some(Format::read(body)?),
-                b"data" => {
-                    let body = if length == 0 { tail } else { body };
-                    return format.ok_or(Error::NoFormat)?.decode(body);
-                }
-                _ => {}
-            }
-            // Chunks are padded to even lengths.
-            rest = tail.get(length.saturating_add(length % 2)..).unwrap_or(&[]);
+        let rate = stream.rate().ok_or(Error::NoFormat)?;
+        Resampler::new(rate)?;
+        if samples.is_empty() {
+            return Err(Error::NoData);
         }
-        Err(if format.is_some() {
-            Error::NoData
-        } else {
-            Error::NoFormat
-        })
+        Ok(Self { rate, samples })
     }
 
     /// The sound at the media clock's rate.
@@ -105,78 +89,182 @@ impl Wav {
     }
 }
 
-struct Format {
-    rate: u32,
-    channels: u16,
-    decode: fn(&[u8]) -> f32,
-    /// Bytes of a sample.
-    width: usize,
+/// Where a WAV reader stands.
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Riff,
+    Chunk,
+    Format {
+        bytes: usize,
+        pad: u64,
+    },
+    Skip {
+        bytes: u64,
+    },
+    Data {
+        left: Option<u64>,
+    },
+    End,
 }
 
-impl Format {
-    fn read(body: &[u8]) -> Result<Self, Error> {
-        let word = |at: usize| -> Result<u16, Error> {
-            match body.get(at..at + 2) {
-                Some(&[low, high]) => Ok(u16::from_le_bytes([low, high])),
-                _ => Err(Error::NoFormat),
-            }
-        };
-        let mut format = word(0)?;
-        let channels = word(2)?;
-        let rate = u32::from(word(4)?) | u32::from(word(6)?) << 16;
-        let bits = word(14)?;
-        if format == EXTENSIBLE {
-            // The first two bytes of the sub-format's GUID are the format.
-            format = word(24)?;
-        }
-        if !(1..=MOST_CHANNELS).contains(&channels) {
-            return Err(Error::Channels(channels));
-        }
-        Resampler::new(rate)?;
-        let decode: fn(&[u8]) -> f32 = match (format, bits) {
-            (PCM, 8) => |s| (f32::from(s[0]) - 128.0) / 128.0,
-            (PCM, 16) => |s| f32::from(i16::from_le_bytes([s[0], s[1]])) / 32_768.0,
-            (PCM, 24) => |s| i32::from_le_bytes([0, s[0], s[1], s[2]]) as f32 / 2_147_483_648.0,
-            (PCM, 32) => |s| i32::from_le_bytes([s[0], s[1], s[2], s[3]]) as f32 / 2_147_483_648.0,
-            (FLOAT, 32) => |s| f32::from_le_bytes([s[0], s[1], s[2], s[3]]),
-            (FLOAT, 64) => {
-                |s| f64::from_le_bytes([s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]]) as f32
-            }
-            _ => return Err(Error::Encoding { format, bits }),
-        };
-        Ok(Self {
-            rate,
-            channels,
-            decode,
-            width: usize::from(bits / 8),
-        })
+/// A WAV file that comes in pieces. Its announced length is not trusted:
+/// programs that stream do not know it.
+#[derive(Debug, Default)]
+pub struct Stream {
+    stage: Stage,
+    head: Vec<u8>,
+    format: Option<(Samples, u32)>,
+}
+
+impl Stream {
+    /// Samples per second, once the format is known.
+    #[must_use]
+    pub fn rate(&self) -> Option<u32> {
+        self.format.as_ref().map(|(_, rate)| *rate)
     }
 
-    fn decode(&self, data: &[u8]) -> Result<Wav, Error> {
-        let channels = usize::from(self.channels);
-        let samples: Vec<f32> = data
-            .chunks_exact(self.width * channels)
-            .map(|frame| {
-                let sum: f32 = frame.chunks_exact(self.width).map(self.decode).sum();
-                let sample = sum / channels as f32;
-                if sample.is_finite() { sample } else { 0.0 }
-            })
-            .collect();
-        if samples.is_empty() {
-            return Err(Error::NoData);
+    /// Whether sound has begun.
+    #[must_use]
+    pub const fn has_data(&self) -> bool {
+        matches!(self.stage, Stage::Data { .. } | Stage::End)
+    }
+
+    /// Takes the next bytes; gives whole samples, -1..=1, mixed to mono.
+    ///
+    /// # Errors
+    /// [`Error::NotWav`], [`Error::NoFormat`], [`Error::Encoding`] and
+    /// [`Error::Channels`], as soon as they can be known.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<f32>, Error> {
+        let mut out = Vec::new();
+        loop {
+            match &mut self.stage {
+                Stage::Riff => {
+                    let Some(head) = take(&mut self.head, &mut bytes, 12) else {
+                        // Something else is told apart at its first bytes.
+                        let known = self.head.len().min(4);
+                        if self.head[..known] != b"RIFF"[..known] {
+                            return Err(Error::NotWav);
+                        }
+                        return Ok(out);
+                    };
+                    if &head[..4] != b"RIFF" || &head[8..] != b"WAVE" {
+                        return Err(Error::NotWav);
+                    }
+                    self.stage = Stage::Chunk;
+                }
+                Stage::Chunk => {
+                    let Some(head) = take(&mut self.head, &mut bytes, 8) else {
+                        return Ok(out);
+                    };
+                    let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+                    // Chunks are padded to an even length.
+                    let pad = u64::from(size % 2);
+                    self.stage = match &head[..4] {
+                        b"fmt " if (16..=LONGEST_FORMAT).contains(&size) => Stage::Format {
+                            bytes: size as usize,
+                            pad,
+                        },
+                        b"fmt " => return Err(Error::NoFormat),
+                        b"data" if self.format.is_none() => return Err(Error::NoFormat),
+                        b"data" => Stage::Data {
+                            // Both mean that the writer did not know.
+                            left: (size != 0 && size != u32::MAX).then_some(size.into()),
+                        },
+                        _ => Stage::Skip {
+                            bytes: u64::from(size) + pad,
+                        },
+                    };
+                }
+                Stage::Format { bytes: size, pad } => {
+                    let (size, pad) = (*size, *pad);
+                    let Some(head) = take(&mut self.head, &mut bytes, size) else {
+                        return Ok(out);
+                    };
+                    self.format = Some(read_format(&head)?);
+                    self.stage = Stage::Skip { bytes: pad };
+                }
+                Stage::Skip { bytes: left } => {
+                    let skipped = bytes
+                        .len()
+                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    bytes = &bytes[skipped..];
+                    *left -= skipped as u64;
+                    if *left > 0 {
+                        return Ok(out);
+                    }
+                    self.stage = Stage::Chunk;
+                }
+                Stage::Data { left } => {
+                    let most = left.map_or(usize::MAX, |left| {
+                        usize::try_from(left).unwrap_or(usize::MAX)
+                    });
+                    let count = bytes.len().min(most);
+                    if let Some((samples, _)) = &mut self.format {
+                        out.append(&mut samples.push(&bytes[..count]));
+                    }
+                    bytes = &bytes[count..];
+                    if let Some(left) = left {
+                        *left -= count as u64;
+                        if *left == 0 {
+                            self.stage = Stage::End;
+                            continue;
+                        }
+                    }
+                    return Ok(out);
+                }
+                // What follows the sound is about it, not part of it.
+                Stage::End => return Ok(out),
+            }
         }
-        Ok(Wav {
-            rate: self.rate,
-            samples,
-        })
     }
 }
+
+/// Collects `size` bytes; `None` while some are missing.
+fn take(head: &mut Vec<u8>, bytes: &mut &[u8], size: usize) -> Option<Vec<u8>> {
+    let missing = (size - head.len()).min(bytes.len());
+    let (now, later) = bytes.split_at(missing);
+    head.extend_from_slice(now);
+    *bytes = later;
+    (head.len() == size).then(|| std::mem::take(head))
+}
+
+/// Reads a format chunk of at least 16 bytes.
+fn read_format(chunk: &[u8]) -> Result<(Samples, u32), Error> {
+    let u16_at = |at: usize| {
+        chunk
+            .get(at..at + 2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]))
+    };
+    let (Some(format), Some(channels), Some(bits)) = (u16_at(0), u16_at(2), u16_at(14)) else {
+        return Err(Error::NoFormat);
+    };
+    let rate = u32::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]);
+    // The first two bytes of the sub-format's GUID are the format.
+    let format = match format {
+        EXTENSIBLE => u16_at(24).ok_or(Error::NoFormat)?,
+        format => format,
+    };
+    let encoding = match (format, bits) {
+        (PCM, 8) => Encoding::U8,
+        (PCM, 16) => Encoding::S16Le,
+        (PCM, 24) => Encoding::S24Le,
+        (PCM, 32) => Encoding::S32Le,
+        (FLOAT, 32) => Encoding::F32Le,
+        (FLOAT, 64) => Encoding::F64Le,
+        _ => return Err(Error::Encoding { format, bits }),
+    };
+    Ok((Samples::new(encoding, channels)?, rate))
+}
+
+#[cfg(test)]
+mod stream_tests;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn file(format: u16, bits: u16, channels: u16, rate: u32, data: &[u8]) -> Vec<u8> {
+    pub fn file(format: u16, bits: u16, channels: u16, rate: u32, data: &[u8]) -> Vec<u8> {
         let frame = channels * (bits / 8);
         let mut bytes = b"RIFF\0\0\0\0WAVE".to_vec();
         // A chunk of odd length, with its padding.
@@ -257,7 +345,7 @@ mod tests {
                 bits: 12
             }
         );
-        assert_eq!(odd(PCM, 16, 0, 8_000), Error::Channels(0));
+        assert_eq!(odd(PCM, 16, 0, 8_000), UnsupportedChannels(0).into());
         assert_eq!(odd(PCM, 16, 1, 1), Error::Rate(UnsupportedRate(1)));
         let empty = file(PCM, 16, 1, 8_000, &[]);
         assert_eq!(Wav::read(&empty), Err(Error::NoData));
