@@ -1,4 +1,4 @@
-import { vi } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import type { SessionInfo } from "../src/types.js";
 
 /** What reached the fake server. */
@@ -175,11 +175,18 @@ class FakeMediaStream {
   }
 }
 
-/** Puts the fake WebRTC in place of the browser's. */
-export function fakeWebRtc(): void {
-  FakePeer.made = [];
-  vi.stubGlobal("RTCPeerConnection", FakePeer);
-  vi.stubGlobal("MediaStream", FakeMediaStream);
+/** Puts a fake clock and fake WebRTC in place of the browser's during each test of a group. */
+export function fakeBrowser(): void {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    FakePeer.made = [];
+    vi.stubGlobal("RTCPeerConnection", FakePeer);
+    vi.stubGlobal("MediaStream", FakeMediaStream);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
 }
 
 /** The newest peer connection. */

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Session, type SessionState } from "../src/session.js";
 import {
   ANSWER,
   FakeServer,
-  fakeWebRtc,
+  fakeBrowser,
   json,
   newestPeer,
   problem,
@@ -68,14 +68,7 @@ const event = (seq: number, type: string, fields: Record<string, unknown> = {}) 
 });
 
 describe("session", () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-    fakeWebRtc();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.unstubAllGlobals();
-  });
+  fakeBrowser();
 
   it("is created with the key, then speaks with its own token", async () => {
     const { server } = ordinary();

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { VisavisError } from "../src/errors.js";
 import { Http } from "../src/http.js";
 import { Whep } from "../src/whep.js";
-import { ANSWER, FakeServer, fakeWebRtc, newestPeer, OFFER, problem, type Route } from "./fakes.js";
+import { ANSWER, FakeServer, fakeBrowser, newestPeer, OFFER, problem, type Route } from "./fakes.js";
 
 const ENDPOINT = "/v1/sessions/s1/whep";
 const RESOURCE = `${ENDPOINT}/v1`;
@@ -16,14 +16,7 @@ async function open(server: FakeServer, signal = new AbortController().signal): 
 }
 
 describe("WHEP", () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-    fakeWebRtc();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.unstubAllGlobals();
-  });
+  fakeBrowser();
 
   it("posts the offer without waiting for candidates", async () => {
     const server = new FakeServer({ [`POST ${ENDPOINT}`]: answers });
