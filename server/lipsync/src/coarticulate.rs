@@ -188,13 +188,7 @@ fn touch(contact: f32, weight: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SILENT;
-
-    fn pure(viseme: Viseme) -> Visemes {
-        let mut weights = [0.0; media::face::VISEMES];
-        weights[viseme.index()] = 1.0;
-        weights
-    }
+    use crate::model::{SILENT, pure};
 
     /// Runs through visemes held for so many frames; gives the channels of each frame.
     fn run(script: &[(Viseme, usize)]) -> Vec<Channels> {

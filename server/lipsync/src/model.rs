@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
+use media::Viseme;
 use media::face::VISEMES;
 use ort::session::Session;
 use ort::value::TensorRef;
@@ -26,11 +27,15 @@ pub type Visemes = [f32; VISEMES];
 pub type Heads = [[Visemes; FRAMES]; HEADS];
 
 /// No voice at all.
-pub const SILENT: Visemes = {
+pub const SILENT: Visemes = pure(Viseme::Sil);
+
+/// This viseme and no other.
+#[must_use]
+pub const fn pure(viseme: Viseme) -> Visemes {
     let mut weights = [0.0; VISEMES];
-    weights[0] = 1.0;
+    weights[viseme.index()] = 1.0;
     weights
-};
+}
 
 /// Why the network cannot be loaded or run.
 #[derive(Debug, Error)]

@@ -177,12 +177,7 @@ fn shut(weights: &mut Visemes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pure(viseme: Viseme) -> Visemes {
-        let mut weights = [0.0; media::face::VISEMES];
-        weights[viseme.index()] = 1.0;
-        weights
-    }
+    use crate::model::pure;
 
     fn after(levels: &[f32]) -> Settle {
         let mut settle = Settle::new();
