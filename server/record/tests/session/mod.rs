@@ -93,15 +93,25 @@ pub fn ffprobe(file: &Path, entries: &str) -> String {
     String::from_utf8(run("ffprobe", &arguments, file)).unwrap()
 }
 
-/// All pictures as ffmpeg decodes them, with the time at which each is shown,
-/// ms, and the mean of its luma.
-pub fn pictures(file: &Path) -> Vec<(i64, u8)> {
-    let arguments = [
+/// What ffmpeg writes of a file in which nothing may be damaged.
+fn decode(output: &[&str], file: &Path) -> Vec<u8> {
+    let mut arguments = vec![
+        // Or ffmpeg moves the file so that its earliest packet is at zero.
+        "-copyts",
         "-err_detect",
         "explode",
         "-xerror",
         "-i",
         "FILE",
+    ];
+    arguments.extend(output);
+    run("ffmpeg", &arguments, file)
+}
+
+/// All pictures as ffmpeg decodes them, with the time at which each is shown,
+/// ms, and the mean of its luma.
+pub fn pictures(file: &Path) -> Vec<(i64, u8)> {
+    let arguments = [
         "-map",
         "0:v",
         "-fps_mode",
@@ -112,7 +122,7 @@ pub fn pictures(file: &Path) -> Vec<(i64, u8)> {
         "gray",
         "-",
     ];
-    let raw = run("ffmpeg", &arguments, file);
+    let raw = decode(&arguments, file);
     let means = raw.chunks(WIDTH * HEIGHT).map(|plane| {
         let sum: u64 = plane.iter().map(|v| u64::from(*v)).sum();
         (sum / plane.len() as u64) as u8
@@ -137,13 +147,6 @@ pub fn pictures(file: &Path) -> Vec<(i64, u8)> {
 /// The sound as ffmpeg decodes it, mono at 48 kHz, from the movie's time zero.
 pub fn sound(file: &Path) -> Vec<f32> {
     let arguments = [
-        // Or ffmpeg moves the file so that its earliest packet is at zero.
-        "-copyts",
-        "-err_detect",
-        "explode",
-        "-xerror",
-        "-i",
-        "FILE",
         "-map",
         "0:a",
         "-af",
@@ -154,7 +157,7 @@ pub fn sound(file: &Path) -> Vec<f32> {
         "48000",
         "-",
     ];
-    run("ffmpeg", &arguments, file)
+    decode(&arguments, file)
         .chunks(4)
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
         .collect()
