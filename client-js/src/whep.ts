@@ -2,6 +2,9 @@ import { VisavisError } from "./errors.js";
 import type { Http } from "./http.js";
 import { answerAfterRestart, type Candidate, hasCredentials, trickleFragment } from "./sdp.js";
 
+/** What is watched. */
+const MEDIA = ["video", "audio"] as const;
+
 /** Candidates found within this time travel in one PATCH. */
 const TRICKLE_BATCH_MS = 30;
 
@@ -12,7 +15,7 @@ export interface WhepOptions {
   endpoint: string;
   signal: AbortSignal;
   configuration?: RTCConfiguration;
-  /** Called with the stream as soon as the first track is there. */
+  /** Called with the stream when both tracks are there. */
   onStream?: (stream: MediaStream) => void;
 }
 
@@ -37,11 +40,11 @@ export class Whep {
     readonly peer: RTCPeerConnection,
     private readonly options: WhepOptions,
   ) {
-    peer.addTransceiver("video", { direction: "recvonly" });
-    peer.addTransceiver("audio", { direction: "recvonly" });
+    for (const kind of MEDIA) peer.addTransceiver(kind, { direction: "recvonly" });
     peer.ontrack = ({ track }) => {
       this.stream.addTrack(track);
-      options.onStream?.(this.stream);
+      // When it is whole: a video element that gets a track later begins anew.
+      if (this.stream.getTracks().length === MEDIA.length) options.onStream?.(this.stream);
     };
     peer.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.#candidates.push(candidate);
