@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Session as Asked;
-use crate::extract::{MediaType, Query, blocking, parse, read};
+use crate::extract::{MediaType, Query, blocking, parse};
 use crate::problem::{Code, Problem, shown};
 use crate::state::State;
 use crate::text;
@@ -121,36 +121,21 @@ async fn speak(
     body: Body,
 ) -> Result<(StatusCode, Answer<Accepted>), Problem> {
     let media_type = MediaType::of(&headers);
-    let refused = || Problem::media_type(media_type.as_ref().map(|m| m.essence.as_str()), TYPES);
-    let media_type = media_type.as_ref().ok_or_else(refused)?;
-    let input = Input {
+    let media_type = media_type.ok_or_else(|| Problem::media_type(None, TYPES))?;
+    let mut input = Input {
         handle: asked.handle,
         query,
         length: headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse().ok()),
-        body,
+        stream: body.into_data_stream(),
         pause: state.body_pause,
     };
-    let turn = match media_type.essence.as_str() {
-        "application/json" if media_type.is_utf8() => input.json().await?,
-        "text/plain" if media_type.is_utf8() => input.text().await?,
-        "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => {
-            input.sound(Decoder::Wav(wav::Stream::default())).await?
-        }
-        "audio/pcm" => {
-            input
-                .sound(Decoder::raw(Encoding::S16Le, media_type)?)
-                .await?
-        }
-        "audio/l16" => {
-            input
-                .sound(Decoder::raw(Encoding::S16Be, media_type)?)
-                .await?
-        }
-        _ => return Err(refused()),
-    };
-    Ok((StatusCode::ACCEPTED, Answer(Accepted { turn })))
+    let turn = input.take(&media_type).await;
+    if turn.is_err() {
+        input.discard().await;
+    }
+    Ok((StatusCode::ACCEPTED, Answer(Accepted { turn: turn? })))
 }
 
 /// Opens a text turn. A voice may have to be loaded for it.
@@ -204,17 +189,53 @@ fn too_long(limit: usize) -> Problem {
     SpeakError::TextTooLong { limit }.into()
 }
 
+/// What is read of a body that was refused, bytes: more than the longest text,
+/// less than a flood.
+const MOST_DISCARDED: usize = 8 << 20;
+
+/// How long a refused body is read on.
+const DISCARDING: Duration = Duration::from_secs(2);
+
 /// What came with the request.
 struct Input {
     handle: Handle,
     query: SpeakQuery,
     length: Option<usize>,
-    body: Body,
+    stream: BodyDataStream,
     pause: Duration,
 }
 
 impl Input {
-    async fn json(self) -> Result<u64, Problem> {
+    async fn take(&mut self, media_type: &MediaType) -> Result<u64, Problem> {
+        match media_type.essence.as_str() {
+            "application/json" if media_type.is_utf8() => self.json().await,
+            "text/plain" if media_type.is_utf8() => self.text().await,
+            "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => {
+                self.sound(Decoder::Wav(wav::Stream::default())).await
+            }
+            "audio/pcm" => self.sound(Decoder::raw(Encoding::S16Le, media_type)?).await,
+            "audio/l16" => self.sound(Decoder::raw(Encoding::S16Be, media_type)?).await,
+            other => Err(Problem::media_type(Some(other), TYPES)),
+        }
+    }
+
+    /// Reads on after a refusal, for a while: a client that is still writing
+    /// when the connection closes may never see the answer (RFC 9112 §9.6).
+    async fn discard(&mut self) {
+        let rest = async {
+            let mut left = MOST_DISCARDED;
+            while let Some(Ok(bytes)) = self.stream.next().await {
+                left = left.saturating_sub(bytes.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // A client that is slower than this is cut off.
+        let _ = tokio::time::timeout(DISCARDING, rest).await;
+    }
+
+    async fn json(&mut self) -> Result<u64, Problem> {
         let limit = limit(&self.handle);
         // A byte of text may be written with six: \u0020. The rest is for the
         // other fields.
@@ -222,17 +243,22 @@ impl Input {
         if self.length.is_some_and(|length| length > most) {
             return Err(too_long(limit));
         }
-        let bytes = read(self.body, most).await.map_err(|_| too_long(limit))?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = next(&mut self.stream, self.pause).await? {
+            if bytes.len() + piece.len() > most {
+                return Err(too_long(limit));
+            }
+            bytes.extend_from_slice(&piece);
+        }
         let speak: Speak = parse(&bytes)?;
         say(&self.handle, &speak.text, speak.mode, speak.voice).await
     }
 
-    async fn text(self) -> Result<u64, Problem> {
+    async fn text(&mut self) -> Result<u64, Problem> {
         let limit = limit(&self.handle);
         if self.length.is_some_and(|length| length > limit) {
             return Err(too_long(limit));
         }
-        let mut stream = self.body.into_data_stream();
         let mut decoder = text::Decoder::default();
         let mut turn: Option<TextTurn> = None;
         // White space does not open a turn, but belongs to its text.
@@ -242,7 +268,7 @@ impl Input {
                 "the text is not UTF-8 from byte {at} on; what came before it is said"
             ))
         };
-        while let Some(bytes) = next(&mut stream, self.pause).await? {
+        while let Some(bytes) = next(&mut self.stream, self.pause).await? {
             let piece = decoder.push(&bytes);
             if let Some(turn) = &turn {
                 turn.append(&piece.text)?;
@@ -268,10 +294,9 @@ impl Input {
         turn.map(|turn| turn.turn().0).ok_or_else(empty)
     }
 
-    async fn sound(self, mut decoder: Decoder) -> Result<u64, Problem> {
-        let mut stream = self.body.into_data_stream();
+    async fn sound(&mut self, mut decoder: Decoder) -> Result<u64, Problem> {
         let mut turn: Option<SoundTurn> = None;
-        while let Some(bytes) = next(&mut stream, self.pause).await? {
+        while let Some(bytes) = next(&mut self.stream, self.pause).await? {
             let sound = decoder.push(&bytes)?;
             let Some(rate) = decoder.rate().filter(|_| !sound.is_empty()) else {
                 continue;
