@@ -17,13 +17,13 @@ export const PATIENCE_MS = 30_000;
 
 /**
  * Starts a browser with a fresh profile. `autoplay: false` keeps the browser's rule that sound
- * needs a gesture.
+ * needs a gesture; `flags` are further flags of Chromium.
  */
-export async function startBrowser({ autoplay = true } = {}) {
+export async function startBrowser({ autoplay = true, flags = [] } = {}) {
   const profile = mkdtempSync(join(tmpdir(), "visavis-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: executable(),
-    args: autoplay ? [...FLAGS, AUTOPLAY] : FLAGS,
+    args: [...FLAGS, ...(autoplay ? [AUTOPLAY] : []), ...flags],
     ignoreDefaultArgs: ["--mute-audio"],
     acceptDownloads: true,
     viewport: { width: 1280, height: 800 },

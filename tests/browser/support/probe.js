@@ -1,6 +1,6 @@
 /**
- * Runs in the page. Records every shown picture (small, grey, with its RTP time and the time it
- * was shown), the sound level every few milliseconds, and the captions. It only looks: the page
+ * Runs in the page. Records every shown picture (small, grey, with its size, its RTP time and the
+ * time it was shown), the sound level every few milliseconds, and the captions. It only looks: the page
  * under test does not know about it.
  */
 (() => {
@@ -67,6 +67,8 @@
         at: meta.expectedDisplayTime,
         rtp: meta.rtpTimestamp,
         presented: meta.presentedFrames,
+        width: meta.width,
+        height: meta.height,
       });
       video.requestVideoFrameCallback(seen);
     };

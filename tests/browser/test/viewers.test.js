@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import {
   sessionOf,
@@ -10,7 +9,6 @@ import {
   watch,
   watched,
 } from "../support/browser.js";
-import { elsewhere } from "../support/elsewhere.js";
 import { setStage } from "../support/stage.js";
 import { settle } from "../support/text.js";
 
@@ -64,52 +62,4 @@ describe("viewers", () => {
     assert.deepEqual(first.faults, []);
     await first.close();
   });
-
-  test("a third-party WHEP player plays a session", async (t) => {
-    const { id, urls } = await stage.server.api("POST", "/v1/sessions", {});
-    const site = await elsewhere("<!doctype html><video autoplay playsinline></video>");
-    t.after(() => site.stop());
-    const page = await stage.browser.open(site.url);
-    await page.evaluate(playerSource());
-    await page.evaluate(async (endpoint) => {
-      const video = document.querySelector("video");
-      const player = new window.WebRTCPlayer({ video, type: "whep", iceServers: [] });
-      window.player = player;
-      await player.load(new URL(endpoint));
-    }, new URL(urls.whep, stage.server.url).href);
-    await untilFrames(page, 2 * SECOND);
-    assert.equal((await viewersOf(id)).length, 1);
-    const tracks = await page.evaluate(() =>
-      document.querySelector("video").srcObject.getTracks().map(({ kind, muted }) => ({ kind, muted })),
-    );
-    assert.deepEqual(tracks.map(({ kind }) => kind).sort(), ["audio", "video"]);
-    assert.ok(tracks.every(({ muted }) => !muted), "both tracks carry something");
-    await page.evaluate(() => window.player.unload());
-    await settle(async () => ((await viewersOf(id)).length === 0 ? true : undefined));
-    await stage.server.api("DELETE", `/v1/sessions/${id}`);
-    await page.close();
-  });
 });
-
-/** Eyevinn's player with what it needs, for a page without a bundler. Advertisements are left out. */
-function playerSource() {
-  const read = (path) => readFileSync(new URL(`../node_modules/${path}`, import.meta.url), "utf8");
-  const module = (source) => `(module, exports, require) => {${source}\n}`;
-  return `(() => {
-    const sources = {
-      events: ${module(read("events/events.js"))},
-      "@eyevinn/whpp-client": ${module(read("@eyevinn/whpp-client/dist/whpp-client.js"))},
-      "@eyevinn/csai-manager": (module) => { module.exports = {}; },
-      player: ${module(read("@eyevinn/webrtc-player/dist/main.js"))},
-    };
-    const loaded = {};
-    const require = (name) => {
-      if (!loaded[name]) {
-        loaded[name] = { exports: {} };
-        sources[name](loaded[name], loaded[name].exports, require);
-      }
-      return loaded[name].exports;
-    };
-    window.WebRTCPlayer = require("player").WebRTCPlayer;
-  })()`;
-}
