@@ -14,12 +14,12 @@ use std::sync::Arc;
 use media::seam::{Utterance, Voice, VoiceError};
 use media::speech::TimingQuality;
 use media::{Clause, MediaTime, Timings, VoiceInfo};
+use onnx::{Element, Malformed, Model, Port};
 use ort::environment::Environment;
 use ort::value::Tensor;
 use thiserror::Error;
 
 use crate::g2p::{Phonemiser, Sound};
-use crate::onnx::{Element, Malformed, Model, Port};
 use crate::pause;
 use crate::resample::Resampler;
 use crate::runtime::{Pool, model_error, odd_answer};

@@ -21,7 +21,6 @@ pub mod kokoro;
 pub mod library;
 mod noise;
 pub mod normalise;
-pub mod onnx;
 mod pause;
 pub mod pcm;
 pub mod piper;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use media::seam::{Utterance, Voice, VoiceError};
 use media::speech::TimingQuality;
 use media::{Clause, MediaTime, Timings, VoiceInfo};
+use onnx::{Element, Malformed, Model, Port};
 use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
@@ -24,7 +25,6 @@ use thiserror::Error;
 
 use crate::g2p::{Accent, Phonemiser};
 use crate::noise::Noise;
-use crate::onnx::{Element, Malformed, Model, Port};
 use crate::pause;
 use crate::resample::{Resampler, UnsupportedRate};
 use crate::runtime::{Pool, model_error, odd_answer};

@@ -1,17 +1,17 @@
-//! The protobuf wire format, as much of it as graph surgery needs.
+//! The protobuf wire format, as much of it as model files need.
 //!
 //! Messages are walked in place and written from slices of the original, so
 //! fields that are not understood are kept and weights are copied once. See
 //! "Encoding" in the Protocol Buffers documentation.
 
-use super::Malformed;
+use crate::Malformed;
 
 /// Wire type of a length-delimited field (strings, bytes, messages).
 const DELIMITED: u64 = 2;
 
 /// One field of a message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field<'a> {
+pub struct Field<'a> {
     /// Field number.
     pub number: u64,
     /// The field with its tag, as it stands in the message.
@@ -22,11 +22,39 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// The payload as text.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is not UTF-8.
     pub fn text(&self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.payload).map_err(|_| Malformed("a name is not UTF-8"))
     }
 
+    /// The values of a repeated `float` field, packed or not.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it ends within a value.
+    pub fn floats(&self) -> Result<Vec<f32>, Malformed> {
+        let bytes = if self.payload.is_empty() {
+            let mut value = self.raw;
+            varint(&mut value)?;
+            value
+        } else {
+            self.payload
+        };
+        let (values, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(Malformed("a list of numbers ends in one"));
+        }
+        Ok(values
+            .iter()
+            .map(|&value| f32::from_le_bytes(value))
+            .collect())
+    }
+
     /// The values of a repeated integer field, packed or not.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it ends within a value.
     pub fn integers(&self) -> Result<Vec<i64>, Malformed> {
         let mut rest = if self.payload.is_empty() {
             let mut value = self.raw;
@@ -44,7 +72,8 @@ impl<'a> Field<'a> {
 }
 
 /// The fields of a message, in order.
-pub(super) struct Fields<'a>(pub &'a [u8]);
+#[derive(Debug)]
+pub struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, Malformed>;
@@ -106,7 +135,7 @@ fn varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
 }
 
 /// Appends a variable-length integer.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -115,19 +144,19 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends an integer field.
-pub(super) fn put_integer(out: &mut Vec<u8>, number: u64, value: u64) {
+pub fn put_integer(out: &mut Vec<u8>, number: u64, value: u64) {
     put_varint(out, number << 3);
     put_varint(out, value);
 }
 
 /// Appends the tag and length of a length-delimited field of `length` bytes.
-pub(super) fn put_header(out: &mut Vec<u8>, number: u64, length: usize) {
+pub fn put_header(out: &mut Vec<u8>, number: u64, length: usize) {
     put_varint(out, number << 3 | DELIMITED);
     put_varint(out, length as u64);
 }
 
 /// Appends a length-delimited field.
-pub(super) fn put_bytes(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
     put_header(out, number, payload.len());
     out.extend_from_slice(payload);
 }
@@ -147,6 +176,21 @@ mod tests {
         assert_eq!(fields[1].number, 17);
         assert_eq!(fields[1].text().unwrap(), "name");
         assert_eq!([fields[0].raw, fields[1].raw].concat(), message);
+    }
+
+    #[test]
+    fn floats_are_read_packed_and_single() {
+        let mut message = Vec::new();
+        put_bytes(
+            &mut message,
+            1,
+            &[1.5_f32.to_le_bytes(), 2_f32.to_le_bytes()].concat(),
+        );
+        message.push(2 << 3 | 5);
+        message.extend(0.25_f32.to_le_bytes());
+        let fields: Vec<_> = Fields(&message).collect::<Result<_, _>>().unwrap();
+        assert_eq!(fields[0].floats().unwrap(), [1.5, 2.0]);
+        assert_eq!(fields[1].floats().unwrap(), [0.25]);
     }
 
     #[test]

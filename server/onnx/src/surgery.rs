@@ -4,53 +4,11 @@
 //! Works on the protobuf wire format (`onnx.proto3` of the ONNX repository
 //! names the fields) without decoding the weights.
 
-mod wire;
-
 use std::collections::{HashMap, HashSet};
 
-use thiserror::Error;
-use wire::{Field, Fields, put_bytes, put_header, put_integer};
-
-/// The file is not an ONNX model as the specification has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not a sound ONNX file: {0}")]
-pub struct Malformed(pub(crate) &'static str);
-
-/// Field numbers of `ModelProto`, `GraphProto`, `NodeProto`, `TensorProto` and
-/// `ValueInfoProto`.
-mod field {
-    pub const MODEL_GRAPH: u64 = 7;
-    pub const GRAPH_NODE: u64 = 1;
-    pub const GRAPH_NAME: u64 = 2;
-    pub const GRAPH_INITIALIZER: u64 = 5;
-    pub const GRAPH_INPUT: u64 = 11;
-    pub const GRAPH_OUTPUT: u64 = 12;
-    pub const NODE_INPUT: u64 = 1;
-    pub const NODE_OUTPUT: u64 = 2;
-    pub const NODE_NAME: u64 = 3;
-    pub const NODE_OPERATOR: u64 = 4;
-    pub const NODE_ATTRIBUTE: u64 = 5;
-    pub const ATTRIBUTE_NAME: u64 = 1;
-    pub const ATTRIBUTE_INTEGER: u64 = 3;
-    pub const ATTRIBUTE_GRAPH: u64 = 6;
-    pub const ATTRIBUTE_GRAPHS: u64 = 11;
-    pub const ATTRIBUTE_TYPE: u64 = 20;
-    pub const TENSOR_DIMENSIONS: u64 = 1;
-    pub const TENSOR_TYPE: u64 = 2;
-    pub const TENSOR_NAME: u64 = 8;
-    pub const TENSOR_RAW: u64 = 9;
-    pub const VALUE_NAME: u64 = 1;
-    pub const VALUE_TYPE: u64 = 2;
-}
-
-/// Element types of `TensorProto.DataType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// 32-bit float.
-    Float = 1,
-    /// 64-bit integer.
-    Integer = 7,
-}
+use crate::graph::{self, Attribute, Element};
+use crate::wire::{Field, Fields, put_bytes, put_header};
+use crate::{Malformed, field};
 
 /// A tensor that becomes an input or output of a cut graph. Its dimensions are
 /// left open.
@@ -370,21 +328,8 @@ impl<'a> Node<'a> {
     }
 
     fn new(operator: &str, inputs: &[&str], output: &str, attribute: Option<(&str, u8)>) -> Self {
-        const INTEGER_ATTRIBUTE: u64 = 2;
-        let mut raw = Vec::new();
-        for input in inputs {
-            put_bytes(&mut raw, field::NODE_INPUT, input.as_bytes());
-        }
-        put_bytes(&mut raw, field::NODE_OUTPUT, output.as_bytes());
-        put_bytes(&mut raw, field::NODE_NAME, output.as_bytes());
-        put_bytes(&mut raw, field::NODE_OPERATOR, operator.as_bytes());
-        if let Some((name, value)) = attribute {
-            let mut payload = Vec::new();
-            put_bytes(&mut payload, field::ATTRIBUTE_NAME, name.as_bytes());
-            put_integer(&mut payload, field::ATTRIBUTE_INTEGER, value.into());
-            put_integer(&mut payload, field::ATTRIBUTE_TYPE, INTEGER_ATTRIBUTE);
-            put_bytes(&mut raw, field::NODE_ATTRIBUTE, &payload);
-        }
+        let attribute = attribute.map(|(name, value)| (name, Attribute::Integer(value.into())));
+        let raw = graph::node(operator, inputs, &[output], attribute.as_slice());
         Self {
             raw: raw.into(),
             name: output.to_owned(),
@@ -454,25 +399,7 @@ impl<'a> Initializer<'a> {
 impl Port<'_> {
     /// `ValueInfoProto` with open dimensions.
     fn value_info(&self) -> Vec<u8> {
-        /// `TypeProto.tensor_type`, `Tensor.elem_type`, `Tensor.shape` and
-        /// `TensorShapeProto.dim`.
-        const TENSOR: u64 = 1;
-        const ELEMENT: u64 = 1;
-        const SHAPE: u64 = 2;
-        const DIMENSION: u64 = 1;
-        let mut shape = Vec::new();
-        for _ in 0..self.rank {
-            put_bytes(&mut shape, DIMENSION, &[]);
-        }
-        let mut tensor = Vec::new();
-        put_integer(&mut tensor, ELEMENT, self.element as u64);
-        put_bytes(&mut tensor, SHAPE, &shape);
-        let mut kind = Vec::new();
-        put_bytes(&mut kind, TENSOR, &tensor);
-        let mut value = Vec::new();
-        put_bytes(&mut value, field::VALUE_NAME, self.name.as_bytes());
-        put_bytes(&mut value, field::VALUE_TYPE, &kind);
-        value
+        graph::value_info(self.name, self.element, &vec![None; self.rank])
     }
 }
 
@@ -491,19 +418,12 @@ fn scalar_name(value: u8) -> String {
 }
 
 fn scalar(value: u8) -> Vec<u8> {
-    let mut tensor = Vec::new();
-    put_integer(&mut tensor, field::TENSOR_TYPE, Element::Integer as u64);
-    put_bytes(
-        &mut tensor,
-        field::TENSOR_NAME,
-        scalar_name(value).as_bytes(),
-    );
-    put_bytes(
-        &mut tensor,
-        field::TENSOR_RAW,
+    graph::tensor(
+        &scalar_name(value),
+        Element::Integer,
+        &[],
         &i64::from(value).to_le_bytes(),
-    );
-    tensor
+    )
 }
 
 #[cfg(test)]
@@ -523,7 +443,7 @@ mod tests {
         put_bytes(&mut graph, field::GRAPH_INPUT, &port(input).value_info());
         put_bytes(&mut graph, field::GRAPH_OUTPUT, &port(output).value_info());
         let mut bytes = Vec::new();
-        put_integer(&mut bytes, 1, 8);
+        crate::wire::put_integer(&mut bytes, 1, 8);
         put_bytes(&mut bytes, field::MODEL_GRAPH, &graph);
         bytes
     }
