@@ -1,0 +1,523 @@
+//! Offers, answers, and which track is in which section.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::proto::{
+    Action as AfterLeave, AddTrack, DisconnectReason, MediaSectionsRequirement, Refusal,
+    RequestResponse, Response, SessionDescription, State, TrackInfo, TrackPublished,
+    TrackSubscribed, TrackType, TrackUnpublished,
+};
+
+use super::member::{Peer, Seat, Track};
+use super::{Action, Event, MemberId, PeerId, Room, leave};
+
+/// Tracks that one guest may publish: microphone, camera, a screen with
+/// sound, twice for changes between devices.
+const MOST_TRACKS: usize = 8;
+
+/// Whose packets are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// The session's.
+    Session,
+    /// Those that come over this connection.
+    Peer(PeerId),
+}
+
+/// What is sent to a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// Whose packets.
+    pub feed: Feed,
+    /// Name of the media stream in the description.
+    pub stream: String,
+    /// Name of the audio track.
+    pub audio: String,
+    /// Name of the video track.
+    pub video: String,
+}
+
+/// Which kind of track a guest sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+/// A section of an offer from which something is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its name.
+    pub mid: String,
+    /// What is in it.
+    pub side: Side,
+    /// The track by its `a=msid`.
+    pub track: Option<String>,
+}
+
+/// What came of an offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The answer.
+    pub sdp: String,
+    /// The section in which sound is sent.
+    pub audio: Option<String>,
+    /// The section in which pictures are sent.
+    pub video: Option<String>,
+    /// Sections from which something is taken.
+    pub heard: Vec<Heard>,
+}
+
+impl Room {
+    /// An offer was answered, or why not.
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        id: u32,
+        result: Result<Answered, String>,
+    ) {
+        let Some(member) = self.peers.get(&peer).copied() else {
+            return;
+        };
+        let Ok(answered) = result else {
+            // The reason has no place in the protocol; the caller logs it.
+            let leave = leave(DisconnectReason::MediaFailure, AfterLeave::Disconnect);
+            self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
+            return;
+        };
+        let mut mid_to_track_id = HashMap::new();
+        if let Some(sending) = self.sending(member) {
+            mid_to_track_id.extend(answered.audio.clone().map(|mid| (mid, sending.audio)));
+            mid_to_track_id.extend(answered.video.clone().map(|mid| (mid, sending.video)));
+        }
+        let news = self.bind(member, &answered.heard);
+        self.respond(
+            member,
+            Response::Answer(SessionDescription {
+                r#type: "answer".to_owned(),
+                sdp: answered.sdp,
+                id,
+                mid_to_track_id,
+            }),
+        );
+        self.publish(member, news);
+    }
+
+    /// An offer was made, or why not.
+    pub fn offered(&mut self, now: Instant, peer: PeerId, result: Result<String, String>) {
+        let Some(member) = self.peers.get(&peer).copied() else {
+            return;
+        };
+        let Ok(sdp) = result else {
+            let leave = leave(DisconnectReason::MediaFailure, AfterLeave::Reconnect);
+            self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
+            return;
+        };
+        let mut mid_to_track_id = HashMap::new();
+        if let Some(sending) = self.sending(member) {
+            for (mid, kind) in sections(&sdp) {
+                let track = match kind {
+                    "audio" => &sending.audio,
+                    "video" => &sending.video,
+                    _ => continue,
+                };
+                mid_to_track_id.insert(mid.to_owned(), track.clone());
+            }
+        }
+        let Some((_, guest)) = self.guest_mut(member) else {
+            return;
+        };
+        guest.offers += 1;
+        let id = guest.offers;
+        self.respond(
+            member,
+            Response::Offer(SessionDescription {
+                r#type: "offer".to_owned(),
+                sdp,
+                id,
+                mid_to_track_id,
+            }),
+        );
+    }
+
+    /// Whether an answer was taken.
+    pub fn accepted(&mut self, now: Instant, peer: PeerId, taken: bool) {
+        if let Some(member) = self.peers.get(&peer).copied()
+            && !taken
+        {
+            let leave = leave(DisconnectReason::MediaFailure, AfterLeave::Reconnect);
+            self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
+        }
+    }
+
+    /// A peer connection stands.
+    pub fn connected(&mut self, peer: PeerId) {
+        let Some(member) = self.peers.get(&peer).copied() else {
+            return;
+        };
+        let Some((profile, guest)) = self.guest_mut(member) else {
+            return;
+        };
+        if let Some(peer) = guest.peer_mut(peer) {
+            peer.connected = true;
+        }
+        let there = guest.receives().is_some_and(|peer| peer.connected);
+        if there && profile.state != State::Active {
+            profile.state = State::Active;
+            self.announce(member);
+        }
+    }
+
+    /// A data channel is open.
+    pub fn channel_open(&mut self, peer: PeerId, label: &str) {
+        let Some(member) = self.peers.get(&peer).copied() else {
+            return;
+        };
+        let Some((_, guest)) = self.guest_mut(member) else {
+            return;
+        };
+        let Some(channels) = guest.peer_mut(peer) else {
+            return;
+        };
+        match label {
+            "_reliable" => channels.reliable = true,
+            "_lossy" => channels.lossy = true,
+            _ => return,
+        }
+        self.flush(member);
+    }
+
+    /// A peer connection is over.
+    pub fn closed(&mut self, now: Instant, peer: PeerId) {
+        let Some(member) = self.peers.remove(&peer) else {
+            return;
+        };
+        let Some((profile, guest)) = self.guest_mut(member) else {
+            return;
+        };
+        let secondary = !guest.single && guest.publisher.is_some_and(|p| p.id == peer);
+        if secondary {
+            // It published, and may do so again by a new offer.
+            guest.publisher = None;
+            for track in &mut profile.tracks {
+                track.mid = None;
+            }
+            return;
+        }
+        let leave = leave(DisconnectReason::ConnectionTimeout, AfterLeave::Reconnect);
+        self.remove(
+            now,
+            member,
+            DisconnectReason::ConnectionTimeout,
+            Some(leave),
+        );
+    }
+
+    /// Takes a guest's offer.
+    pub(super) fn offer(&mut self, id: MemberId, offer: SessionDescription) {
+        let peer = self.publisher_peer(id);
+        let hear = self.members.get(&id).is_some_and(|m| m.publishes());
+        let single = matches!(
+            self.members.get(&id).map(|m| &m.seat),
+            Some(Seat::Guest(guest)) if guest.single
+        );
+        let send = self.sending(id).filter(|_| single);
+        if let Some(peer) = peer {
+            self.actions.push_back(Action::Answer {
+                peer,
+                id: offer.id,
+                offer: offer.sdp,
+                send,
+                hear,
+            });
+        }
+    }
+
+    /// Takes a guest's answer to an offer of ours.
+    pub(super) fn answer(&mut self, id: MemberId, answer: SessionDescription) {
+        if let Some((_, guest)) = self.guest_mut(id)
+            && [0, guest.offers].contains(&answer.id)
+            && let Some(peer) = guest.subscriber
+        {
+            self.actions.push_back(Action::Accept {
+                peer: peer.id,
+                answer: answer.sdp,
+            });
+        }
+    }
+
+    /// Offers a guest with two connections what it gets.
+    pub(super) fn offer_to(&mut self, id: MemberId) {
+        let send = self.sending(id);
+        let peer = self.new_peer(id);
+        if let Some((_, guest)) = self.guest_mut(id) {
+            guest.subscriber = Some(Peer::new(peer));
+            self.actions.push_back(Action::Offer { peer, send });
+        }
+    }
+
+    /// Offers it new ICE credentials.
+    pub(super) fn restart(&mut self, id: MemberId) {
+        if let Some((_, guest)) = self.guest_mut(id)
+            && let Some(peer) = guest.subscriber
+        {
+            self.actions.push_back(Action::Restart { peer: peer.id });
+        }
+    }
+
+    /// Tells guests that there is something to be got now.
+    pub(super) fn offer_publisher(&mut self) {
+        let Some(publisher) = self.publisher else {
+            return;
+        };
+        let ids: Vec<MemberId> = self.guests().filter(|id| *id != publisher).collect();
+        for id in ids {
+            let Some((_, guest)) = self.guest_mut(id) else {
+                continue;
+            };
+            if guest.single && guest.publisher.is_some() {
+                // Clients offer three sections of each kind from the start.
+                self.respond(
+                    id,
+                    Response::MediaSectionsRequirement(MediaSectionsRequirement::default()),
+                );
+            }
+        }
+    }
+
+    /// What a guest gets.
+    fn sending(&self, id: MemberId) -> Option<Sending> {
+        let publisher = self.publisher.filter(|publisher| *publisher != id)?;
+        if !self.members.get(&id)?.grants.subscribes() {
+            return None;
+        }
+        let member = self.members.get(&publisher)?;
+        let feed = match &member.seat {
+            Seat::Resident(_) => Feed::Session,
+            Seat::Guest(guest) => Feed::Peer(guest.publisher?.id),
+        };
+        let audio = member.track(TrackType::Audio)?;
+        let video = member.track(TrackType::Video)?;
+        Some(Sending {
+            feed,
+            stream: format!("{}|{}", member.sid, video.info.stream),
+            audio: audio.info.sid.clone(),
+            video: video.info.sid.clone(),
+        })
+    }
+
+    fn publisher_peer(&mut self, id: MemberId) -> Option<PeerId> {
+        let (_, guest) = self.guest_mut(id)?;
+        if let Some(peer) = guest.publisher {
+            return Some(peer.id);
+        }
+        let peer = self.new_peer(id);
+        self.guest_mut(id)?.1.publisher = Some(Peer::new(peer));
+        Some(peer)
+    }
+
+    fn new_peer(&mut self, id: MemberId) -> PeerId {
+        self.last_peer += 1;
+        let peer = PeerId(self.last_peer);
+        self.peers.insert(peer, id);
+        peer
+    }
+
+    /// A guest wants to publish a track.
+    pub(super) fn add_track(&mut self, id: MemberId, wanted: AddTrack) {
+        let sid = self.ids.sid(if wanted.r#type == TrackType::Video as i32 {
+            "TR_V"
+        } else {
+            "TR_A"
+        });
+        let Some((profile, _)) = self.guest_mut(id) else {
+            return;
+        };
+        let refusal = if !profile.publishes() {
+            Some((Refusal::NotAllowed, "the token does not allow to publish"))
+        } else if profile.tracks.len() >= MOST_TRACKS {
+            Some((Refusal::LimitExceeded, "too many tracks"))
+        } else {
+            None
+        };
+        if let Some((reason, message)) = refusal {
+            self.respond(
+                id,
+                Response::RequestResponse(RequestResponse {
+                    request_id: 0,
+                    reason: reason as i32,
+                    message: message.to_owned(),
+                }),
+            );
+            return;
+        }
+        let known = profile.tracks.iter().find(|t| t.cid == wanted.cid);
+        let info = known.map_or_else(
+            || TrackInfo {
+                sid,
+                r#type: wanted.r#type,
+                name: wanted.name,
+                muted: wanted.muted,
+                width: wanted.width,
+                height: wanted.height,
+                source: wanted.source,
+                mime_type: match TrackType::try_from(wanted.r#type) {
+                    Ok(TrackType::Video) => "video/H264".to_owned(),
+                    _ => "audio/opus".to_owned(),
+                },
+                mid: String::new(),
+                disable_red: wanted.disable_red,
+                stream: wanted.stream,
+            },
+            |track| track.info.clone(),
+        );
+        if known.is_none() {
+            profile.tracks.push(Track {
+                info: info.clone(),
+                cid: wanted.cid.clone(),
+                mid: None,
+            });
+        }
+        self.respond(
+            id,
+            Response::TrackPublished(TrackPublished {
+                cid: wanted.cid,
+                track: Some(info),
+            }),
+        );
+    }
+
+    /// A guest mutes a track or lets it be heard again.
+    pub(super) fn mute(&mut self, id: MemberId, sid: &str, muted: bool) {
+        let Some((profile, _)) = self.guest_mut(id) else {
+            return;
+        };
+        let identity = profile.identity.clone();
+        let Some(track) = profile.tracks.iter_mut().find(|t| t.info.sid == sid) else {
+            return;
+        };
+        track.info.muted = muted;
+        if track.info.r#type == TrackType::Audio as i32 && track.mid.is_some() {
+            let on = !muted;
+            self.events.push_back(Event::Microphone { identity, on });
+        }
+        self.announce(id);
+    }
+
+    /// Finds the tracks of the sections in an offer; those whose section is
+    /// gone are unpublished.
+    fn bind(&mut self, id: MemberId, heard: &[Heard]) -> Bound {
+        let mut bound = Bound::default();
+        let Some((profile, _)) = self.guest_mut(id) else {
+            return bound;
+        };
+        profile.tracks.retain(|track| {
+            let gone = track
+                .mid
+                .as_ref()
+                .is_some_and(|mid| heard.iter().all(|h| h.mid != *mid));
+            if gone {
+                bound.gone.push(track.info.clone());
+            }
+            !gone
+        });
+        for section in heard {
+            let tracks = &mut profile.tracks;
+            if tracks.iter().any(|t| t.mid.as_ref() == Some(&section.mid)) {
+                continue;
+            }
+            let kind = match section.side {
+                Side::Audio => TrackType::Audio,
+                Side::Video => TrackType::Video,
+            } as i32;
+            // Firefox puts the name of a track in braces; the newest Python
+            // client names none, so there the order decides.
+            let bare = |name: &str| name.trim_matches(['{', '}']).to_owned();
+            let named = section.track.as_deref().map(bare);
+            let free = |t: &Track| t.mid.is_none() && t.info.r#type == kind;
+            let index = tracks
+                .iter()
+                .position(|t| free(t) && Some(bare(&t.cid)) == named)
+                .or_else(|| tracks.iter().position(free));
+            if let Some(track) = index.and_then(|index| tracks.get_mut(index)) {
+                track.mid = Some(section.mid.clone());
+                track.info.mid.clone_from(&section.mid);
+                bound.new.push(track.info.clone());
+            }
+        }
+        bound
+    }
+
+    /// Tells of what an offer brought and took away.
+    fn publish(&mut self, id: MemberId, bound: Bound) {
+        if bound.new.is_empty() && bound.gone.is_empty() {
+            return;
+        }
+        let identity = self
+            .members
+            .get(&id)
+            .map(|m| m.identity.clone())
+            .unwrap_or_default();
+        let audio = TrackType::Audio as i32;
+        for track in bound.gone {
+            let track_sid = track.sid;
+            self.respond(
+                id,
+                Response::TrackUnpublished(TrackUnpublished { track_sid }),
+            );
+            if track.r#type == audio {
+                let (identity, on) = (identity.clone(), false);
+                self.events.push_back(Event::Microphone { identity, on });
+            }
+        }
+        for track in bound.new {
+            let track_sid = track.sid;
+            self.respond(id, Response::TrackSubscribed(TrackSubscribed { track_sid }));
+            if track.r#type == audio {
+                let (identity, on) = (identity.clone(), !track.muted);
+                self.events.push_back(Event::Microphone { identity, on });
+            }
+        }
+        self.elect();
+        self.announce(id);
+        self.offer_publisher();
+    }
+
+    /// In a room without an avatar of its own, the first guest with sound and
+    /// picture is the one.
+    fn elect(&mut self) {
+        let whole = |id: &MemberId| {
+            self.members.get(id).is_some_and(|m| {
+                let bound = |kind| {
+                    let track = m.track(kind);
+                    let resident = matches!(m.seat, Seat::Resident(_));
+                    track.is_some_and(|t| resident || t.mid.is_some())
+                };
+                bound(TrackType::Audio) && bound(TrackType::Video)
+            })
+        };
+        if !self.publisher.is_some_and(|id| whole(&id)) {
+            self.publisher = self.members.keys().copied().find(whole);
+        }
+    }
+}
+
+/// What an offer changed about a guest's tracks.
+#[derive(Default)]
+struct Bound {
+    new: Vec<TrackInfo>,
+    gone: Vec<TrackInfo>,
+}
+
+/// Name and kind of each section of a description of ours.
+fn sections(sdp: &str) -> impl Iterator<Item = (&str, &str)> {
+    sdp.split("\r\nm=").skip(1).filter_map(|section| {
+        let kind = section.split(' ').next()?;
+        let mid = section.lines().find_map(|l| l.strip_prefix("a=mid:"))?;
+        Some((mid, kind))
+    })
+}

@@ -1,0 +1,616 @@
+//! A room and raw clients: what is said, in which order.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use prost::Message;
+
+mod data;
+
+use super::*;
+use crate::join;
+use crate::proto::SignalResponse;
+use crate::proto::{
+    AddTrack, DataPacket, JoinRequest, MuteTrack, Ping, Request, RpcRequest, SessionDescription,
+    SignalRequest, Source, UpdateMetadata, UserPacket, Value,
+};
+use crate::token::{Grants, Keys};
+
+const GRACE: Duration = Duration::from_secs(15);
+
+struct World {
+    room: Room,
+    now: Instant,
+    last_conn: u64,
+    /// Actions that are neither frames nor hangups.
+    media: Vec<Action>,
+    frames: Vec<(ConnId, Response)>,
+    hung_up: Vec<ConnId>,
+}
+
+fn key() -> Key {
+    Key::new("dev", "0123456789abcdef0123456789abcdef").unwrap()
+}
+
+fn world(resident: bool) -> World {
+    let now = Instant::now();
+    let settings = Settings {
+        name: "room".to_owned(),
+        key: key(),
+        ice_servers: vec![IceServer {
+            urls: vec!["stun:stun.example.org".to_owned()],
+            ..IceServer::default()
+        }],
+        grace: GRACE,
+        seed: 1,
+    };
+    let mut room = Room::new(
+        settings,
+        now,
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+    );
+    if resident {
+        room.add_resident(
+            now,
+            &Resident {
+                identity: "heygen".to_owned(),
+                picture: Some((640, 480)),
+                ..Resident::default()
+            },
+        );
+    }
+    World {
+        room,
+        now,
+        last_conn: 0,
+        media: Vec::new(),
+        frames: Vec::new(),
+        hung_up: Vec::new(),
+    }
+}
+
+fn claims(identity: &str) -> Claims {
+    Claims {
+        identity: identity.to_owned(),
+        grants: Grants::join("room"),
+        ..Claims::default()
+    }
+}
+
+fn offer(id: u32) -> SessionDescription {
+    SessionDescription {
+        r#type: "offer".to_owned(),
+        sdp: "the offer".to_owned(),
+        id,
+        ..SessionDescription::default()
+    }
+}
+
+fn single(request: &JoinRequest) -> Join {
+    Join::single(&join::encode(request)).unwrap()
+}
+
+impl World {
+    fn settle(&mut self) {
+        while let Some(action) = self.room.poll_action() {
+            match action {
+                Action::Send { conn, frame } => {
+                    let response = SignalResponse::decode(&frame[..]).unwrap();
+                    self.frames.push((conn, response.message.unwrap()));
+                }
+                Action::Hangup { conn } => self.hung_up.push(conn),
+                other => self.media.push(other),
+            }
+        }
+    }
+
+    fn join_as(&mut self, claims: Claims, join: Join) -> ConnId {
+        self.last_conn += 1;
+        let conn = ConnId(self.last_conn);
+        self.room.join(self.now, conn, claims, join);
+        self.settle();
+        conn
+    }
+
+    fn join(&mut self, identity: &str) -> ConnId {
+        let request = JoinRequest {
+            publisher_offer: Some(offer(1)),
+            ..JoinRequest::default()
+        };
+        self.join_as(claims(identity), single(&request))
+    }
+
+    fn request(&mut self, conn: ConnId, request: Request) {
+        let frame = SignalRequest {
+            message: Some(request),
+        };
+        self.room.frame(self.now, conn, &frame.encode_to_vec());
+        self.settle();
+    }
+
+    /// What a client was sent since it was last asked.
+    fn said(&mut self, conn: ConnId) -> Vec<Response> {
+        let (own, rest) = std::mem::take(&mut self.frames)
+            .into_iter()
+            .partition(|(to, _)| *to == conn);
+        self.frames = rest;
+        let own: Vec<(ConnId, Response)> = own;
+        own.into_iter().map(|(_, response)| response).collect()
+    }
+
+    /// Answers the offers that wait.
+    fn answer(&mut self, heard: &[Heard]) -> Vec<Action> {
+        let media = std::mem::take(&mut self.media);
+        for action in &media {
+            if let Action::Answer { peer, id, send, .. } = action {
+                let answered = Answered {
+                    sdp: "the answer".to_owned(),
+                    audio: send.as_ref().map(|_| "0".to_owned()),
+                    video: send.as_ref().map(|_| "3".to_owned()),
+                    heard: heard.to_vec(),
+                };
+                self.room.answered(self.now, *peer, *id, Ok(answered));
+            }
+        }
+        self.settle();
+        media
+    }
+
+    /// A guest with a connection that stands.
+    fn guest(&mut self, identity: &str) -> (ConnId, PeerId) {
+        let conn = self.join(identity);
+        let media = self.answer(&[]);
+        let peer = peer_of(&media);
+        self.room.connected(peer);
+        self.room.channel_open(peer, "_reliable");
+        self.room.channel_open(peer, "_lossy");
+        self.settle();
+        self.said(conn);
+        (conn, peer)
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.room.poll_timeout().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.room.advance(self.now);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.room.poll_event()).collect()
+    }
+
+    /// Data packets that were sent to a peer.
+    fn data(&mut self, to: PeerId) -> Vec<DataPacket> {
+        self.settle();
+        let data = self.media.iter().filter_map(|action| match action {
+            Action::Data { peer, packet, .. } if *peer == to => {
+                Some(DataPacket::decode(packet.clone()).unwrap())
+            }
+            _ => None,
+        });
+        let data = data.collect();
+        self.media.clear();
+        data
+    }
+}
+
+fn peer_of(media: &[Action]) -> PeerId {
+    media
+        .iter()
+        .find_map(|action| match action {
+            Action::Answer { peer, .. } | Action::Offer { peer, .. } => Some(*peer),
+            _ => None,
+        })
+        .unwrap()
+}
+
+fn packet(value: Value, to: &[&str], sequence: u32) -> Bytes {
+    DataPacket {
+        // Somebody else's name, which must not reach anyone.
+        participant_identity: "heygen".to_owned(),
+        participant_sid: "PA_forged".to_owned(),
+        destination_identities: to.iter().map(|s| (*s).to_owned()).collect(),
+        value: Some(value),
+        sequence,
+    }
+    .encode_to_vec()
+    .into()
+}
+
+fn user(text: &'static str) -> Value {
+    Value::User(UserPacket {
+        payload: Bytes::from_static(text.as_bytes()),
+        topic: Some("t".to_owned()),
+    })
+}
+
+#[test]
+fn join_comes_first_and_names_the_avatar_before_the_answer_maps_it() {
+    let mut world = world(true);
+    let conn = world.join("anna");
+    let media = world.answer(&[]);
+    let said = world.said(conn);
+    let Response::Join(join) = &said[0] else {
+        panic!("{said:?}")
+    };
+    assert_eq!(join.other_participants[0].identity, "heygen");
+    assert_eq!(join.ice_servers[0].urls, ["stun:stun.example.org"]);
+    assert!(!join.subscriber_primary && join.ping_interval > 0);
+    let sid = &join.other_participants[0].sid;
+    let tracks = &join.other_participants[0].tracks;
+    let Some(Response::Answer(answer)) = said.last() else {
+        panic!("{said:?}")
+    };
+    assert_eq!(answer.id, 1);
+    assert_eq!(answer.mid_to_track_id["0"], tracks[0].sid);
+    assert_eq!(answer.mid_to_track_id["3"], tracks[1].sid);
+    let Action::Answer {
+        send: Some(send),
+        hear: true,
+        ..
+    } = &media[0]
+    else {
+        panic!("{media:?}")
+    };
+    assert_eq!(send.stream, format!("{sid}|camera"));
+    assert_eq!(send.feed, Feed::Session);
+    let token = said.iter().find_map(|m| match m {
+        Response::RefreshToken(token) => Some(token),
+        _ => None,
+    });
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let refreshed = Keys::new(vec![key()]).verify(token.unwrap(), wall);
+    assert_eq!(refreshed.unwrap().identity, "anna");
+}
+
+#[test]
+fn a_microphone_is_published_muted_and_taken_away() {
+    let mut world = world(true);
+    let (conn, peer) = world.guest("anna");
+    world.events();
+    world.request(
+        conn,
+        Request::AddTrack(AddTrack {
+            cid: "mic".to_owned(),
+            source: Source::Microphone as i32,
+            ..AddTrack::default()
+        }),
+    );
+    let Response::TrackPublished(published) = &world.said(conn)[0] else {
+        panic!()
+    };
+    let sid = published.track.as_ref().unwrap().sid.clone();
+    assert!(published.cid == "mic" && sid.starts_with("TR_"));
+
+    world.request(conn, Request::Offer(offer(2)));
+    world.answer(&[Heard {
+        mid: "7".to_owned(),
+        side: Side::Audio,
+        track: Some("{mic}".to_owned()),
+    }]);
+    let said = world.said(conn);
+    assert!(matches!(&said[0], Response::Answer(a) if a.id == 2));
+    assert!(
+        said.contains(&Response::TrackSubscribed(crate::proto::TrackSubscribed {
+            track_sid: sid.clone(),
+        }))
+    );
+    let on = |on| Event::Microphone {
+        identity: "anna".to_owned(),
+        on,
+    };
+    assert_eq!(world.events(), [on(true)]);
+
+    world.request(
+        conn,
+        Request::Mute(MuteTrack {
+            sid: sid.clone(),
+            muted: true,
+        }),
+    );
+    assert_eq!(world.events(), [on(false)]);
+
+    world.request(conn, Request::Offer(offer(3)));
+    world.answer(&[]);
+    assert!(world.said(conn).contains(&Response::TrackUnpublished(
+        crate::proto::TrackUnpublished { track_sid: sid }
+    )));
+    assert_eq!(world.events(), [on(false)]);
+    assert!(!world.media.contains(&Action::Close { peer }));
+}
+
+#[test]
+fn a_second_connection_of_an_identity_replaces_the_first() {
+    let mut world = world(true);
+    let (first, peer) = world.guest("anna");
+    let (other, _) = world.guest("bob");
+    let second = world.join("anna");
+    let Some(Response::Leave(leave)) = world.said(first).pop() else {
+        panic!()
+    };
+    assert_eq!(leave.reason, DisconnectReason::DuplicateIdentity as i32);
+    assert_eq!(leave.action, proto::Action::Disconnect as i32);
+    assert!(world.hung_up.contains(&first) && world.media.contains(&Action::Close { peer }));
+    let states: Vec<i32> = world
+        .said(other)
+        .iter()
+        .filter_map(|m| match m {
+            Response::Update(update) => Some(update.participants[0].state),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        states[..2],
+        [State::Disconnected as i32, State::Joined as i32]
+    );
+    // The name of the avatar is not to be had.
+    let thief = world.join("heygen");
+    assert!(matches!(world.said(thief)[..], [Response::Leave(_)]));
+    assert!(world.hung_up.contains(&thief));
+    assert!(matches!(world.said(second)[0], Response::Join(_)));
+}
+
+#[test]
+fn a_lost_connection_is_taken_up_again_within_the_grace() {
+    let mut world = world(true);
+    let (conn, peer) = world.guest("anna");
+    for sequence in 1..=3 {
+        world
+            .room
+            .packet(world.now, peer, false, &packet(user("x"), &[], sequence));
+    }
+    let sid = world.room.members[&world.room.peers[&peer]].sid.clone();
+    world.room.lost(world.now, conn);
+    world.wait(Duration::from_secs(14));
+    let resume = |sid: &str| {
+        single(&JoinRequest {
+            reconnect: true,
+            participant_sid: sid.to_owned(),
+            ..JoinRequest::default()
+        })
+    };
+    let thief = world.join_as(claims("mallory"), resume(&sid));
+    assert!(matches!(&world.said(thief)[..],
+        [Response::Leave(l)] if l.action == proto::Action::Reconnect as i32));
+    let again = world.join_as(claims("anna"), resume(&sid));
+    let said = world.said(again);
+    assert!(
+        matches!(&said[0], Response::Reconnect(r) if r.last_message_seq == 3),
+        "{said:?}"
+    );
+    assert!(matches!(&said[1], Response::Update(u) if u.participants.len() == 2));
+    assert!(matches!(&said[2], Response::RoomUpdate(_)));
+    // Sent again by the client, taken once.
+    world.events();
+    for sequence in 2..=4 {
+        world
+            .room
+            .packet(world.now, peer, false, &packet(user("x"), &[], sequence));
+    }
+    assert_eq!(world.events().len(), 1);
+    // The restart of ICE is on the same connection.
+    world.request(again, Request::Offer(offer(9)));
+    assert_eq!(peer_of(&world.media), peer);
+
+    world.room.lost(world.now, again);
+    world.wait(GRACE);
+    assert!(world.room.is_empty());
+    assert!(world.media.contains(&Action::Close { peer }));
+    assert_eq!(
+        world.events(),
+        [Event::Left {
+            identity: "anna".to_owned()
+        }]
+    );
+    let late = world.join_as(claims("anna"), resume(&sid));
+    assert!(matches!(world.said(late)[..], [Response::Leave(_)]));
+}
+
+#[test]
+fn a_silent_connection_is_closed_and_then_its_guest_is_let_go() {
+    let mut world = world(true);
+    let (conn, _) = world.guest("anna");
+    for _ in 0..10 {
+        world.wait(Duration::from_secs(5));
+        world.request(
+            conn,
+            Request::PingReq(Ping {
+                timestamp: 7,
+                rtt: 0,
+            }),
+        );
+        world.request(conn, Request::Ping(7));
+        let said = world.said(conn);
+        assert!(
+            said.iter()
+                .any(|m| matches!(m, Response::PongResp(p) if p.last_ping_timestamp == 7))
+        );
+        assert!(
+            said.iter()
+                .any(|m| matches!(m, Response::Pong(ms) if *ms > 1_000_000))
+        );
+    }
+    assert!(world.hung_up.is_empty());
+    world.wait(SILENCE);
+    assert_eq!(world.hung_up, [conn]);
+    world.wait(GRACE);
+    assert!(world.room.is_empty() && world.room.poll_timeout().is_none());
+}
+
+#[test]
+fn rights_are_those_of_the_token() {
+    let mut world = world(true);
+    let mut silent = claims("anna");
+    silent.grants.can_publish = Some(false);
+    silent.grants.can_subscribe = Some(false);
+    let request = JoinRequest {
+        publisher_offer: Some(offer(1)),
+        ..JoinRequest::default()
+    };
+    let conn = world.join_as(silent, single(&request));
+    assert!(matches!(
+        &world.media[0],
+        Action::Answer {
+            send: None,
+            hear: false,
+            ..
+        }
+    ));
+    let peer = peer_of(&world.answer(&[]));
+    world.said(conn);
+    world.events();
+    world.request(conn, Request::AddTrack(AddTrack::default()));
+    world.request(
+        conn,
+        Request::UpdateMetadata(UpdateMetadata {
+            name: "other".to_owned(),
+            request_id: 5,
+            ..UpdateMetadata::default()
+        }),
+    );
+    let refused: Vec<_> = world
+        .said(conn)
+        .into_iter()
+        .map(|m| match m {
+            Response::RequestResponse(r) => (r.request_id, r.reason),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            (0, proto::Refusal::NotAllowed as i32),
+            (5, proto::Refusal::NotAllowed as i32)
+        ]
+    );
+    world
+        .room
+        .packet(world.now, peer, false, &packet(user("x"), &[], 1));
+    assert!(world.events().is_empty());
+}
+
+#[test]
+fn two_connections_are_offered_what_there_is() {
+    let mut world = world(true);
+    let conn = world.join_as(claims("anna"), Join::dual(false, ""));
+    let said = world.said(conn);
+    assert!(matches!(&said[0], Response::Join(j) if j.subscriber_primary && j.fast_publish));
+    let Action::Offer {
+        peer: subscriber,
+        send: Some(send),
+    } = world.media.remove(0)
+    else {
+        panic!()
+    };
+    let sdp = "v=0\r\nm=audio 9 x 1\r\na=mid:a\r\nm=video 9 x 2\r\na=mid:v\r\nm=application 9 x y\r\na=mid:d\r\n";
+    world
+        .room
+        .offered(world.now, subscriber, Ok(sdp.to_owned()));
+    world.settle();
+    let Some(Response::Offer(offered)) = world.said(conn).pop() else {
+        panic!()
+    };
+    assert_eq!(offered.mid_to_track_id.len(), 2);
+    assert_eq!(offered.mid_to_track_id["v"], send.video);
+    world.request(
+        conn,
+        Request::Answer(SessionDescription {
+            sdp: "client's".to_owned(),
+            id: offered.id,
+            ..SessionDescription::default()
+        }),
+    );
+    assert_eq!(
+        world.media.pop(),
+        Some(Action::Accept {
+            peer: subscriber,
+            answer: "client's".to_owned()
+        })
+    );
+    world.request(conn, Request::Offer(offer(1)));
+    let Some(Action::Answer {
+        peer: publisher,
+        send: None,
+        ..
+    }) = world.media.pop()
+    else {
+        panic!()
+    };
+    // Data comes by one and goes by the other.
+    world.room.connected(subscriber);
+    world.room.channel_open(subscriber, "_reliable");
+    world
+        .room
+        .send("heygen", None, Bytes::from_static(b"x"), &[]);
+    assert_eq!(world.data(subscriber).len(), 1);
+    world.events();
+    world
+        .room
+        .packet(world.now, publisher, false, &packet(user("y"), &[], 1));
+    assert_eq!(world.events().len(), 1);
+    // The publishing one may go and come again; without the other, the guest goes.
+    world.room.closed(world.now, publisher);
+    assert!(!world.room.is_empty());
+    world.room.closed(world.now, subscriber);
+    assert!(world.room.is_empty());
+}
+
+#[test]
+fn rubbish_ends_its_connection_only() {
+    let mut world = world(true);
+    let (anna, _) = world.guest("anna");
+    let (bob, peer) = world.guest("bob");
+    world.room.frame(world.now, anna, &[0xff; 40]);
+    world.room.frame(world.now, bob, &[]);
+    world
+        .room
+        .packet(world.now, peer, false, &Bytes::from_static(&[0xff; 40]));
+    world.settle();
+    assert_eq!(world.hung_up, [anna]);
+    world.request(bob, Request::Ping(0));
+    assert!(
+        world
+            .said(bob)
+            .iter()
+            .any(|m| matches!(m, Response::Pong(_)))
+    );
+}
+
+#[test]
+fn closing_sends_everybody_away() {
+    let mut world = world(true);
+    let (anna, _) = world.guest("anna");
+    world.room.close(world.now);
+    world.settle();
+    assert!(matches!(world.said(anna).pop(), Some(Response::Leave(l))
+        if l.reason == DisconnectReason::RoomDeleted as i32 && l.action == 0));
+    assert!(world.room.is_empty());
+}
+
+proptest! {
+    /// Whatever comes over a connection, the room goes on.
+    #[test]
+    fn no_frame_or_packet_panics(
+        frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..20),
+    ) {
+        let mut world = world(true);
+        let (conn, peer) = world.guest("anna");
+        for frame in &frames {
+            world.room.frame(world.now, conn, frame);
+            world.room.packet(world.now, peer, false, &Bytes::from(frame.clone()));
+            world.room.packet(world.now, PeerId(99), true, &Bytes::from(frame.clone()));
+        }
+        world.settle();
+        let (bob, _) = world.guest("bob");
+        world.request(bob, Request::Ping(0));
+        prop_assert!(!world.said(bob).is_empty());
+        world.wait(Duration::from_mins(1));
+        prop_assert!(world.room.is_empty());
+        prop_assert!(world.room.conns.is_empty() && world.room.peers.is_empty());
+    }
+}
