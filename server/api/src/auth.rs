@@ -1,6 +1,7 @@
 //! Who asks, and what they may do: API keys may do everything, session tokens
 //! everything on their own session.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,6 +9,8 @@ use std::time::SystemTime;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use engine::Handle;
 use sha2::{Digest, Sha256};
 
@@ -67,7 +70,7 @@ fn unauthorized(detail: impl Into<String>) -> Problem {
 /// Finds out who asks.
 fn caller(parts: &Parts, state: &State) -> Result<(Caller, QueryToken), Problem> {
     if let Some(credential) = header_credential(parts)? {
-        return named(credential, parts, state).map(|caller| (caller, QueryToken(None)));
+        return named(&credential, parts, state).map(|caller| (caller, QueryToken(None)));
     }
     if let Some(token) = query_token(parts) {
         let session = check(&token, state)?;
@@ -81,7 +84,9 @@ fn caller(parts: &Parts, state: &State) -> Result<(Caller, QueryToken), Problem>
     local(parts, state).map(|()| (Caller::Operator, QueryToken(None)))
 }
 
-fn header_credential(parts: &Parts) -> Result<Option<&str>, Problem> {
+/// The credential among the headers. Vendors' clients send their key in
+/// headers of their own, or as the user of `Basic` (RFC 7617).
+fn header_credential(parts: &Parts) -> Result<Option<Cow<'_, str>>, Problem> {
     let text = |name| {
         parts
             .headers
@@ -95,12 +100,34 @@ fn header_credential(parts: &Parts) -> Result<Option<&str>, Problem> {
     };
     if let Some(value) = text(AUTHORIZATION.as_str())? {
         let (scheme, credential) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("basic") && !credential.trim().is_empty() {
+            return Ok(Some(basic(credential.trim())));
+        }
         if !scheme.eq_ignore_ascii_case("bearer") || credential.trim().is_empty() {
             return Err(unauthorized("send 'Authorization: Bearer …'"));
         }
-        return Ok(Some(credential.trim()));
+        return Ok(Some(credential.trim().into()));
     }
-    text("x-api-key")
+    for name in ["x-api-key", "x-simli-api-key"] {
+        if let Some(key) = text(name)? {
+            return Ok(Some(key.into()));
+        }
+    }
+    Ok(None)
+}
+
+/// The key in a `Basic` credential: its user, or its password where there is
+/// no user. Clients that send the key as it is are understood too.
+fn basic(credential: &str) -> Cow<'_, str> {
+    let decoded = BASE64
+        .decode(credential)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    match decoded.as_deref().and_then(|text| text.split_once(':')) {
+        Some(("", password)) => password.to_owned().into(),
+        Some((user, _)) => user.to_owned().into(),
+        None => credential.into(),
+    }
 }
 
 /// `token=` of the query. Tokens need no percent-encoding.
@@ -232,6 +259,20 @@ impl FromRequestParts<Arc<State>> for Known {
     }
 }
 
+/// Whoever is known.
+pub(crate) struct Who(pub(crate) Caller);
+
+impl FromRequestParts<Arc<State>> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<State>,
+    ) -> Result<Self, Self::Rejection> {
+        caller(parts, state).map(|(caller, _)| Self(caller))
+    }
+}
+
 /// The session in the path, for a caller that may use it.
 pub(crate) struct Session {
     pub(crate) handle: Handle,
@@ -256,8 +297,8 @@ impl FromRequestParts<Arc<State>> for Session {
     }
 }
 
-/// The recording in the path, for a caller that may use it. Its session may be
-/// long over.
+/// The identifier of a recording or session in the path, for a caller that may
+/// use it. The session may be long over.
 pub(crate) struct Recording(pub(crate) String);
 
 impl FromRequestParts<Arc<State>> for Recording {
@@ -295,6 +336,14 @@ mod tests {
             assert!(!keys.contains(wrong));
         }
         assert!(!Keys::default().contains(""));
+    }
+
+    #[test]
+    fn keys_come_as_basic_too() {
+        assert_eq!(basic("a-key-as-it-is"), "a-key-as-it-is");
+        assert_eq!(basic(&BASE64.encode("user-is-the-key:")), "user-is-the-key");
+        assert_eq!(basic(&BASE64.encode(":password")), "password");
+        assert_eq!(basic("%%%"), "%%%");
     }
 
     #[test]

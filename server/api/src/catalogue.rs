@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json as Answer;
 use axum::extract::{Path, State as Shared};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::auth::Known;
 use crate::extract::{Query, blocking};
+use crate::liveavatar::{Page, beside, envelope, lists, page};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -134,20 +134,36 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
 }
 
 /// List the voices.
-#[utoipa::path(get, path = "/v1/voices", tag = "catalogue",
+///
+/// The answer also has `code`, `message` and `data`, for clients of
+/// `LiveAvatar`, which read the list there, in pages.
+#[utoipa::path(get, path = "/v1/voices", tag = "catalogue", params(Page),
     responses((status = 200, description = "All voices.", body = VoiceList)))]
-async fn list_voices(_: Known, Shared(state): Shared<Arc<State>>) -> Answer<VoiceList> {
+async fn list_voices(
+    _: Known,
+    Shared(state): Shared<Arc<State>>,
+    Query(query): Query<Page>,
+) -> Response {
     let voices = state.engine.rooms().voices.list();
-    Answer(VoiceList {
+    let ours = VoiceList {
         voices: voices.map(Voice::from).collect(),
         default: state.engine.settings().default_voice.clone(),
-    })
+    };
+    let vendors = page("/v1/voices?", &query, lists::voices(&state));
+    beside(&ours, envelope(vendors, "Voices"))
 }
 
 /// List the avatars.
-#[utoipa::path(get, path = "/v1/avatars", tag = "catalogue",
+///
+/// The answer also has `code`, `message` and `data`, for clients of
+/// `LiveAvatar`, which read the list there, in pages.
+#[utoipa::path(get, path = "/v1/avatars", tag = "catalogue", params(Page),
     responses((status = 200, description = "All avatars.", body = AvatarList)))]
-async fn list_avatars(_: Known, Shared(state): Shared<Arc<State>>) -> Answer<AvatarList> {
+async fn list_avatars(
+    _: Known,
+    Shared(state): Shared<Arc<State>>,
+    Query(query): Query<Page>,
+) -> Response {
     let rooms = state.engine.rooms();
     let voices: Vec<_> = rooms.voices.list().collect();
     let avatars = rooms.avatars.list().map(|avatar| Avatar {
@@ -163,10 +179,12 @@ async fn list_avatars(_: Known, Shared(state): Shared<Arc<State>>) -> Answer<Ava
             .map(|&id| id.to_owned()),
         preview_url: state.url(&format!("/v1/avatars/{}/preview.png", avatar.id)),
     });
-    Answer(AvatarList {
+    let ours = AvatarList {
         avatars: avatars.collect(),
         default: state.engine.settings().default_avatar.clone(),
-    })
+    };
+    let vendors = page("/v1/avatars?", &query, lists::avatars(&state));
+    beside(&ours, envelope(vendors, "Avatars"))
 }
 
 #[derive(Deserialize)]

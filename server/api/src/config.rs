@@ -37,6 +37,13 @@ pub struct Config {
     /// How long a streamed body may pause. Default 60 s: a language model that
     /// thinks for longer opens a new turn.
     pub body_pause: Duration,
+    /// How long a vendor session stays when all its clients have gone. Default
+    /// 5 s: enough to come back over another network; a client that vanished
+    /// without a word is noticed after another 10 s at most.
+    pub vendor_grace: Duration,
+    /// File that keeps contexts (what vendor sessions open with). Default
+    /// `None`: they end with the process.
+    pub contexts: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -50,6 +57,8 @@ impl Default for Config {
             assets: PathBuf::from("client-js/dist"),
             ice_servers: Vec::new(),
             body_pause: Duration::from_mins(1),
+            vendor_grace: Duration::from_secs(5),
+            contexts: None,
         }
     }
 }
@@ -80,6 +89,9 @@ pub enum ConfigError {
     /// See [`SecretError`].
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The file of contexts is not one.
+    #[error("the contexts in {0} cannot be read: {1}")]
+    Contexts(PathBuf, #[source] std::io::Error),
     /// Not an address.
     #[error("the public URL '{0}' is not an http or https address")]
     PublicUrl(String),

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use crate::problem::{self, Code, Problem};
+use crate::vendor::shape::Shape;
 
 /// Names a request in the answer, the problem and the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,6 +50,9 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
             .headers()
             .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
 
+    let shape = Shape::of(&path);
+    let origin = request.headers().get(ORIGIN).cloned();
+
     let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let response = response.unwrap_or_else(|_| {
         tracing::error!(request_id = id, "a handler panicked");
@@ -58,13 +62,18 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
         )
         .into_response()
     });
-    let mut response = problem::finish(response, &id);
+    let mut response = problem::finish(response, &id, shape);
     if preflight && !response.status().is_success() {
         // Routes with an answer of their own to OPTIONS keep it.
         response = StatusCode::NO_CONTENT.into_response();
     }
     let headers = response.headers_mut();
     cors(headers, preflight);
+    if shape != Shape::Problem
+        && let Some(origin) = origin
+    {
+        with_credentials(headers, origin);
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Addresses may hold a token.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -92,6 +101,17 @@ fn cors(headers: &mut HeaderMap, preflight: bool) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
         headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     }
+}
+
+/// Vendors' SDKs ask with credentials, which browsers allow only for a named
+/// origin. There are no cookies, so that gives nothing away.
+fn with_credentials(headers: &mut HeaderMap, origin: HeaderValue) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        HeaderValue::from_static("true"),
+    );
+    headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
 /// The name that the caller gave, if it is harmless, or a new one.

@@ -15,7 +15,7 @@ use crate::state::State;
 
 /// Longest JSON body where a route names no other, bytes. Ours have some
 /// hundred.
-const LONGEST_JSON: usize = 64 * 1024;
+pub(crate) const LONGEST_JSON: usize = 64 * 1024;
 
 /// A media type and its parameters, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

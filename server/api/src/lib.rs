@@ -20,6 +20,7 @@ mod edge;
 pub mod events;
 mod extract;
 mod health;
+mod liveavatar;
 mod metrics;
 mod openapi;
 pub mod problem;
@@ -29,9 +30,11 @@ mod sessions;
 pub mod socket;
 mod speak;
 mod state;
+mod streaming;
 mod text;
 mod time;
 pub mod token;
+mod vendor;
 mod whep;
 
 use std::sync::Arc;
@@ -43,6 +46,7 @@ use axum::middleware;
 
 pub use config::{Config, ConfigError, IceServer, MIN_KEY};
 pub use state::State;
+pub use vendor::address::Secure;
 
 use problem::{Code, Problem};
 
@@ -53,6 +57,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn router(state: State) -> Router {
     let (routes, _) = openapi::routes().split_for_parts();
     routes
+        .merge(liveavatar::routes())
+        .merge(streaming::routes())
         .fallback(assets::fallback)
         .method_not_allowed_fallback(method_not_allowed)
         // Every handler that reads a body names its own limit.

@@ -10,6 +10,8 @@ use serde::Serialize;
 use transport::{FragmentError, OfferError};
 use utoipa::ToSchema;
 
+use crate::vendor::shape::Shape;
+
 /// Seconds to wait when a place may become free at any moment.
 const RETRY_SOON_S: u64 = 5;
 
@@ -172,8 +174,13 @@ impl Problem {
     }
 
     /// The answer, once the request's name is known.
-    pub(crate) fn render(self, request_id: &str) -> Response {
+    pub(crate) fn render(self, request_id: &str, shape: Shape) -> Response {
         let status = self.code.status();
+        if let Some(body) = shape.body(&self, request_id) {
+            let mut response = (status, Json(body)).into_response();
+            response.headers_mut().extend(self.headers);
+            return response;
+        }
         let body = Body {
             kind: format!("urn:visavis:problem:{}", self.code.as_str()),
             title: self.code.title(),
@@ -204,11 +211,11 @@ impl IntoResponse for Problem {
 }
 
 /// Replaces a problem that a handler left in the response by its rendering.
-pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
+pub(crate) fn finish(mut response: Response, request_id: &str, shape: Shape) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
-    let mut rendered = problem.render(request_id);
+    let mut rendered = problem.render(request_id, shape);
     if let Some(allow) = response.headers_mut().remove(ALLOW) {
         rendered.headers_mut().insert(ALLOW, allow);
     }
@@ -232,6 +239,7 @@ impl From<RequestError> for Problem {
             RequestError::Size { .. } | RequestError::Range { .. } => Code::InvalidRequest,
             RequestError::Full { .. } => Code::TooManySessions,
             RequestError::Draining => Code::ShuttingDown,
+            RequestError::Taken => Code::Conflict,
             RequestError::Voice { .. } => Code::VoiceUnavailable,
             _ => Code::Internal,
         };
@@ -348,7 +356,7 @@ mod tests {
     #[test]
     fn full_and_closing_servers_say_when_to_come_back() {
         for code in Code::ALL {
-            let response = Problem::new(*code, "x").render("r");
+            let response = Problem::new(*code, "x").render("r", Shape::Problem);
             let retry = response.headers().contains_key(RETRY_AFTER);
             let busy = matches!(response.status().as_u16(), 429 | 503);
             // A server without a media port will have none in a minute either.

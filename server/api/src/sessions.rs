@@ -7,6 +7,7 @@ use axum::Json as Answer;
 use axum::extract::State as Shared;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use engine::{Handle, LipSyncDelay, Request};
 use media::Turn;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::{Operator, Session as Asked};
-use crate::extract::{Json, blocking};
+use crate::auth::{Operator, Recording as Named, Session as Asked};
+use crate::extract::{Json, Query, blocking};
+use crate::liveavatar;
+use crate::liveavatar::sessions::ListQuery;
 use crate::problem::Problem;
 use crate::state::State;
 use crate::time::rfc3339;
@@ -415,22 +418,49 @@ async fn create_session(
 
 /// List the open sessions.
 #[utoipa::path(get, path = "/v1/sessions", tag = "sessions",
+    params(("type" = Option<String>, Query, description = "`active` or `historic`: the sessions of the LiveAvatar API instead, in its words.")),
     responses((status = 200, description = "Open sessions, the oldest first.", body = SessionList)))]
-async fn list_sessions(_: Operator, Shared(state): Shared<Arc<State>>) -> Answer<SessionList> {
+async fn list_sessions(
+    _: Operator,
+    Shared(state): Shared<Arc<State>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    if query.vendors() {
+        let list = liveavatar::sessions::list(&state, &query)?;
+        return Ok(Answer(list).into_response());
+    }
     let handles = state.engine.list();
     let sessions = handles.iter().map(|h| Session::of(h, &state)).collect();
-    Answer(SessionList { sessions })
+    Ok(Answer(SessionList { sessions }).into_response())
 }
 
 /// Look at a session.
 #[utoipa::path(get, path = "/v1/sessions/{id}", tag = "sessions",
     params(("id" = String, Path, description = "The session.")),
     responses((status = 200, description = "The session, with receipts of its last turns.", body = Session)))]
-async fn get_session(asked: Asked, Shared(state): Shared<Arc<State>>) -> Answer<Session> {
-    let receipts = asked.handle.info().receipts;
-    Answer(Session {
+async fn get_session(
+    Named(id): Named,
+    Shared(state): Shared<Arc<State>>,
+) -> Result<Response, Problem> {
+    // A session of a vendor's API answers in its words as well, also when it
+    // has not begun or is over.
+    let vendors = state
+        .vendor
+        .get(&id)
+        .map(|entry| liveavatar::sessions::get(&entry));
+    let handle = match (state.find(&id), &vendors) {
+        (Ok(handle), _) => handle,
+        (Err(problem), Err(_)) => return Err(problem),
+        (Err(_), Ok(vendors)) => return Ok(Answer(vendors).into_response()),
+    };
+    let receipts = handle.info().receipts;
+    let session = Session {
         receipts: Some(receipts.iter().map(Receipt::from).collect()),
-        ..Session::of(&asked.handle, &state)
+        ..Session::of(&handle, &state)
+    };
+    Ok(match vendors {
+        Ok(vendors) => liveavatar::beside(&session, vendors),
+        Err(_) => Answer(session).into_response(),
     })
 }
 

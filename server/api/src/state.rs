@@ -11,9 +11,11 @@ use engine::{Engine, Handle};
 use crate::auth::Keys;
 use crate::catalogue::Previews;
 use crate::config::{Config, ConfigError, MIN_KEY, Public, links};
+use crate::liveavatar::contexts::Contexts;
 use crate::openapi;
 use crate::problem::{Code, Problem};
 use crate::token::Tokens;
+use crate::vendor::table::Table;
 
 /// Ended sessions that are answered with 410 instead of 404. A client that
 /// comes back after thousands of others have gone learns no more than that
@@ -30,6 +32,9 @@ pub struct State {
     pub(crate) ice_links: Vec<HeaderValue>,
     pub(crate) body_pause: Duration,
     pub(crate) previews: Previews,
+    pub(crate) vendor: Table,
+    pub(crate) vendor_grace: Duration,
+    pub(crate) contexts: Contexts,
     openapi: Bytes,
     /// Identifiers of sessions, the oldest first.
     sessions: Mutex<VecDeque<Arc<str>>>,
@@ -56,6 +61,9 @@ impl State {
             ice_links: links(&config.ice_servers)?,
             body_pause: config.body_pause,
             previews: Previews::default(),
+            vendor: Table::default(),
+            vendor_grace: config.vendor_grace,
+            contexts: Contexts::open(config.contexts.as_deref())?,
             openapi: openapi::document(),
             sessions: Mutex::default(),
         })

@@ -1,5 +1,6 @@
 //! Session tokens: JWT (RFC 7519) with HS256 and nothing else. Each is good
-//! for one session and a few minutes.
+//! for one session and a few minutes, or, where a vendor's clients cannot
+//! renew theirs, for as long as the session may last.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +21,10 @@ const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
 /// What a session token allows: everything on its own session.
 const SCOPE: &str = "session";
+
+/// What a token for legacy streaming clients allows: to make sessions, and
+/// everything on those that it made.
+const STREAMING: &str = "streaming";
 
 /// Shortest secret, bytes: the size of the hash (RFC 7518 §3.2).
 pub const MIN_SECRET: usize = 32;
@@ -59,6 +64,9 @@ struct Claims {
     scope: String,
     iat: u64,
     exp: u64,
+    /// What vendors' SDKs read of their tokens; nothing here does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_session_data: Option<serde_json::Value>,
 }
 
 /// A token as it is given out.
@@ -107,13 +115,47 @@ impl Tokens {
     /// A token for one session.
     #[must_use]
     pub fn grant(&self, session: &str, now: SystemTime) -> Grant {
+        self.sign(session, SCOPE, self.lifetime, None, now)
+    }
+
+    /// A token for one session that is good for its whole life and tells the
+    /// vendor's SDK how it was configured.
+    pub(crate) fn grant_vendor(
+        &self,
+        session: &str,
+        lifetime: Duration,
+        data: serde_json::Value,
+        now: SystemTime,
+    ) -> Grant {
+        self.sign(session, SCOPE, lifetime, Some(data), now)
+    }
+
+    /// A token with which a legacy streaming client makes its sessions.
+    pub(crate) fn grant_streaming(
+        &self,
+        client: &str,
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Grant {
+        self.sign(client, STREAMING, lifetime, None, now)
+    }
+
+    fn sign(
+        &self,
+        subject: &str,
+        scope: &str,
+        lifetime: Duration,
+        start_session_data: Option<serde_json::Value>,
+        now: SystemTime,
+    ) -> Grant {
         let issued = unix_seconds(now);
-        let expires = issued + self.lifetime.as_secs();
+        let expires = issued + lifetime.as_secs();
         let claims = serde_json::json!(Claims {
-            sub: session.to_owned(),
-            scope: SCOPE.to_owned(),
+            sub: subject.to_owned(),
+            scope: scope.to_owned(),
             iat: issued,
             exp: expires,
+            start_session_data,
         });
         let signed = format!("{HEADER}.{}", BASE64.encode(claims.to_string()));
         let mut mac = self.mac.clone();
@@ -130,6 +172,19 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`].
     pub fn check(&self, token: &str, now: SystemTime) -> Result<String, TokenError> {
+        self.subject(token, SCOPE, now)
+    }
+
+    /// The legacy streaming client that a token was given to.
+    pub(crate) fn check_streaming(
+        &self,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<String, TokenError> {
+        self.subject(token, STREAMING, now)
+    }
+
+    fn subject(&self, token: &str, scope: &str, now: SystemTime) -> Result<String, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Invalid);
         }
@@ -146,7 +201,7 @@ impl Tokens {
             .map_err(|_| TokenError::Invalid)?;
         let payload = BASE64.decode(payload).map_err(|_| TokenError::Invalid)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenError::Invalid)?;
-        if claims.scope != SCOPE {
+        if claims.scope != scope {
             return Err(TokenError::Invalid);
         }
         if claims.exp <= unix_seconds(now) {
@@ -264,6 +319,24 @@ mod tests {
         // The forger works when it forges the real thing.
         let honest = forge(r#"{"alg":"HS256","typ":"JWT"}"#, payload);
         assert_eq!(tokens().check(&honest, at(1)), Ok("s-1".into()));
+    }
+
+    #[test]
+    fn scopes_do_not_stand_in_for_each_other() {
+        let long = Duration::from_hours(1);
+        let data = serde_json::json!({ "mode": "LITE" });
+        let vendor = tokens().grant_vendor("s-1", long, data, at(0)).token;
+        let client = tokens().grant_streaming("c-1", long, at(0)).token;
+        assert_eq!(tokens().check(&vendor, at(3_599)), Ok("s-1".into()));
+        assert_eq!(tokens().check_streaming(&client, at(1)), Ok("c-1".into()));
+        assert_eq!(tokens().check(&client, at(1)), Err(TokenError::Invalid));
+        assert_eq!(
+            tokens().check_streaming(&vendor, at(1)),
+            Err(TokenError::Invalid)
+        );
+        let payload = BASE64.decode(vendor.split('.').nth(1).unwrap()).unwrap();
+        let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(payload["start_session_data"]["mode"], "LITE");
     }
 
     #[test]

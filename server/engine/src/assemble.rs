@@ -120,6 +120,9 @@ pub enum RequestError {
     /// The server is going down.
     #[error("this server is shutting down")]
     Draining,
+    /// A session of this identifier is open.
+    #[error("a session with this identifier is open already")]
+    Taken,
     /// The voice exists but could not be loaded.
     #[error("the voice '{id}' could not be loaded: {cause}")]
     Voice {

@@ -73,15 +73,22 @@ impl Engine {
     /// # Errors
     /// [`RequestError`].
     pub fn create(&self, request: Request) -> Result<Handle, RequestError> {
+        self.create_as(&uuid::Uuid::now_v7().to_string().into(), request)
+    }
+
+    /// Opens a session under an identifier that was given out before it.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn create_as(&self, id: &Arc<str>, request: Request) -> Result<Handle, RequestError> {
         let shared = &self.0;
-        self.admit()?;
-        let id: Arc<str> = uuid::Uuid::now_v7().to_string().into();
-        let plan = Plan::new(request, &shared.rooms, &shared.settings, seed_of(&id))?;
+        admit(&self.lock(), id, shared.settings.max_sessions)?;
+        let plan = Plan::new(request, &shared.rooms, &shared.settings, seed_of(id))?;
         let mut pipeline = Pipeline::new(plan.parts(&shared.rooms)?, plan.limits);
 
         let monitor = Monitor::default();
         let recording = match &shared.recordings {
-            Some(store) if plan.record => recording::start(store, &id, &mut pipeline, &monitor),
+            Some(store) if plan.record => recording::start(store, id, &mut pipeline, &monitor),
             _ => None,
         };
 
@@ -107,7 +114,7 @@ impl Engine {
         {
             // Counted again under the lock: many may have been admitted at once.
             let mut sessions = self.lock();
-            admit(&sessions, shared.settings.max_sessions)?;
+            admit(&sessions, id, shared.settings.max_sessions)?;
             sessions.open.insert(id.clone(), handle.clone());
         }
         shared.metrics.add_session();
@@ -196,10 +203,6 @@ impl Engine {
         }
     }
 
-    fn admit(&self) -> Result<(), RequestError> {
-        admit(&self.lock(), self.0.settings.max_sessions)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Sessions> {
         lock(&self.0.sessions)
     }
@@ -209,9 +212,12 @@ fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
     sessions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn admit(sessions: &Sessions, max: usize) -> Result<(), RequestError> {
+fn admit(sessions: &Sessions, id: &str, max: usize) -> Result<(), RequestError> {
     if sessions.draining {
         return Err(RequestError::Draining);
+    }
+    if sessions.open.contains_key(id) {
+        return Err(RequestError::Taken);
     }
     if sessions.open.len() >= max {
         return Err(RequestError::Full { max });

@@ -73,6 +73,15 @@ layers! {
         /// Address of the HTTP server [default: 127.0.0.1:8747]
         #[arg(long, env = "VISAVIS_LISTEN")]
         listen: SocketAddr,
+        /// TLS certificate chain, PEM; with it `listen` speaks HTTPS only, unless `tls_listen` is set
+        #[arg(long, env = "VISAVIS_TLS_CERT")]
+        tls_cert: PathBuf,
+        /// Key of the TLS certificate, PEM
+        #[arg(long, env = "VISAVIS_TLS_KEY")]
+        tls_key: PathBuf,
+        /// Address of an HTTPS server beside the HTTP one of `listen`
+        #[arg(long, env = "VISAVIS_TLS_LISTEN")]
+        tls_listen: SocketAddr,
         /// UDP address of the media port that all sessions share [default: all addresses, the port of `listen`]
         #[arg(long, env = "VISAVIS_MEDIA_LISTEN")]
         media_listen: SocketAddr,
@@ -115,6 +124,12 @@ layers! {
         /// Voice of sessions that name none [default: joe]
         #[arg(long, env = "VISAVIS_VOICE")]
         voice: String,
+        /// Seconds that a session of a vendor's API stays when its clients have gone [default: 5]
+        #[arg(long, env = "VISAVIS_VENDOR_GRACE_S")]
+        vendor_grace_s: u64,
+        /// File that keeps contexts, what sessions open with [default: ./contexts.json]
+        #[arg(long, env = "VISAVIS_CONTEXTS")]
+        contexts: PathBuf,
         /// Video rate, bit/s [default: 1000000]
         #[arg(long, env = "VISAVIS_BITRATE")]
         bitrate: u32,
@@ -217,9 +232,32 @@ impl Config {
     /// Address for links.
     #[must_use]
     pub fn public_url(&self) -> String {
-        self.public_url
+        self.public_url.clone().unwrap_or_else(|| {
+            let secure = self.tls_cert.is_some() && self.tls_listen.is_none();
+            let scheme = if secure { "https" } else { "http" };
+            format!("{scheme}://{}", self.listen())
+        })
+    }
+
+    /// Whether only this machine can reach the server.
+    #[must_use]
+    pub fn loopback(&self) -> bool {
+        let tls = self.tls_listen.is_none_or(|tls| tls.ip().is_loopback());
+        self.listen().ip().is_loopback() && tls
+    }
+
+    /// Certificate and key of TLS, if it is spoken.
+    #[must_use]
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))
+    }
+
+    /// File that keeps contexts.
+    #[must_use]
+    pub fn contexts(&self) -> PathBuf {
+        self.contexts
             .clone()
-            .unwrap_or_else(|| format!("http://{}", self.listen()))
+            .unwrap_or_else(|| "contexts.json".into())
     }
 
     /// The engine's settings.
@@ -244,7 +282,17 @@ impl Config {
     /// What can be refused without touching anything.
     pub fn check(&self) -> anyhow::Result<()> {
         let listen = self.listen();
-        if self.api_keys().is_empty() && !listen.ip().is_loopback() {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            bail!("TLS needs both --tls-cert and --tls-key");
+        }
+        if self.tls_listen.is_some() && self.tls().is_none() {
+            bail!("--tls-listen needs --tls-cert and --tls-key");
+        }
+        if self.api_keys().is_empty() && !self.loopback() {
+            let listen = self
+                .tls_listen
+                .filter(|_| listen.ip().is_loopback())
+                .unwrap_or(listen);
             bail!(
                 "{listen} can be reached from other machines, so clients must show a key: \
                  set --api-keys (or VISAVIS_API_KEYS), or listen on 127.0.0.1"
@@ -321,6 +369,20 @@ mod tests {
         flags(&with_key).check().unwrap();
         flags(&[]).check().unwrap();
         assert!(flags(&["--api-keys", "short"]).check().is_err());
+    }
+
+    #[test]
+    fn tls_needs_a_certificate_and_its_key() {
+        let pair = ["--tls-cert", "a.pem", "--tls-key", "b.pem"];
+        flags(&pair).check().unwrap();
+        assert_eq!(flags(&pair).public_url(), "https://127.0.0.1:8747");
+        assert!(flags(&pair[..2]).check().is_err());
+        assert!(flags(&["--tls-listen", "127.0.0.1:1"]).check().is_err());
+        let open = [&pair[..], &["--tls-listen", "0.0.0.0:443"]].concat();
+        assert!(flags(&open).check().is_err(), "it can be reached");
+        let keyed = [&open[..], &["--api-keys", "0123456789abcdef"]].concat();
+        flags(&keyed).check().unwrap();
+        assert_eq!(flags(&keyed).public_url(), "http://127.0.0.1:8747");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod plot;
 mod rooms;
 mod say;
 mod serve;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

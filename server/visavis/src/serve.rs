@@ -1,9 +1,11 @@
 //! `visavis serve`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Extension;
 use engine::{Engine, Rooms};
 use media::seam::Renderer;
 use record::Store;
@@ -12,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use transport::Endpoint;
 
 use crate::config::Config;
-use crate::{logging, rooms};
+use crate::{logging, rooms, tls};
 
 /// Time that running sessions get at shutdown where none is configured.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -41,12 +43,23 @@ pub fn run(config: &Config, check: bool) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     // Ports first: a port in use is told before seconds are spent on models.
     let listen = config.listen();
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!(
-            "{listen} cannot be listened on; stop what uses it (`ss -ltnp 'sport = :{}'` names it) or choose another with --listen",
-            listen.port()
-        )
-    })?;
+    let listener = bind(listen, "--listen").await?;
+    let (plain, secure) = match (config.tls(), config.tls_listen) {
+        (None, _) => (Some(listener), None),
+        (Some(pair), None) => (None, Some((listener, pair))),
+        (Some(pair), Some(tls)) => (
+            Some(listener),
+            Some((bind(tls, "--tls-listen").await?, pair)),
+        ),
+    };
+    let secure = secure
+        .map(|(listener, (certificate, key))| -> anyhow::Result<_> {
+            Ok(tls::Listener::start(
+                listener,
+                tls::load(certificate, key)?,
+            )?)
+        })
+        .transpose()?;
     let endpoint = Endpoint::bind(&transport::Settings {
         udp: config.media_listen(),
         advertised: config.advertise.clone().unwrap_or_default(),
@@ -69,20 +82,24 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         engine.clone(),
         &api::Config {
             api_keys: config.api_keys(),
-            loopback: listen.ip().is_loopback(),
+            loopback: config.loopback(),
             token_secret: config.token_secret.clone().map(String::into_bytes),
             public_url: config.public_url.clone(),
             assets: config.page(),
+            vendor_grace: config
+                .vendor_grace_s
+                .map_or(api::Config::default().vendor_grace, Duration::from_secs),
+            contexts: Some(config.contexts()),
             ..api::Config::default()
         },
     )?;
     let router = api::router(state);
     println!("Visavis is ready: {}", config.public_url());
-    tracing::info!(http = %listener.local_addr()?, media = %config.media_listen(), "serving");
+    tracing::info!(http = %listen, tls = ?config.tls_listen, media = %config.media_listen(), "serving");
 
     let drain = config.drain_s.map_or(DRAIN, Duration::from_secs);
-    let (drained, last_answers) = tokio::sync::oneshot::channel();
-    let stop = {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let drained = {
         let engine = engine.clone();
         async move {
             if let Err(error) = stop_signal().await {
@@ -98,25 +115,55 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
                     "sessions did not end in time; their recordings are repaired at the next start"
                 );
             }
-            // Nobody waits for it any more when the server has ended by itself.
-            let _ = drained.send(());
         }
     };
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop);
-    let late = async {
-        // Without a word from the drain there is nothing to be late for.
-        if last_answers.await.is_err() {
-            std::future::pending::<()>().await;
+    let until_stopped = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+        // Fails when the other end is gone, and with it all of this.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let plain = async {
+        match plain {
+            Some(listener) => {
+                axum::serve(listener, router.clone())
+                    .with_graceful_shutdown(until_stopped(stopped.clone()))
+                    .await
+            }
+            None => Ok(()),
         }
+    };
+    let secure = async {
+        match secure {
+            Some(listener) => {
+                axum::serve(listener, router.clone().layer(Extension(api::Secure)))
+                    .with_graceful_shutdown(until_stopped(stopped.clone()))
+                    .await
+            }
+            None => Ok(()),
+        }
+    };
+    let served = async { tokio::try_join!(plain, secure).map(|_| ()) };
+    let late = async {
+        drained.await;
+        stop.send_replace(true);
         tokio::time::sleep(LAST_ANSWERS).await;
     };
     tokio::select! {
-        ended = served.into_future() => ended.context("the HTTP server ended"),
+        ended = served => ended.context("the HTTP server ended"),
         () = late => {
             tracing::info!("requests that did not end by themselves were cut");
             Ok(())
         }
     }
+}
+
+/// Listens on a TCP port. `flag` is what chooses it.
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "{address} cannot be listened on; stop what uses it (`ss -ltnp 'sport = :{}'` names it) or choose another with {flag}",
+            address.port()
+        )
+    })
 }
 
 /// Paints what all sessions of an avatar share, for the usual size, so that the
