@@ -126,6 +126,14 @@ export interface ViewerLeft extends EventBase<"viewer_left"> {
   viewer: string;
   reason: string;
 }
+/** Somebody begins to speak into the microphone of a connection. */
+export interface UserSpeakStarted extends EventBase<"user_speak_started"> {
+  viewer: string;
+}
+/** They have stopped for more than half a second, or are gone. */
+export interface UserSpeakEnded extends EventBase<"user_speak_ended"> {
+  viewer: string;
+}
 export interface SpeakStarted extends EventBase<"speak_started"> {
   turn: number;
 }
@@ -171,6 +179,8 @@ export interface ClosedEvent extends EventBase<"closed"> {
 export type ServerEvent =
   | ViewerJoined
   | ViewerLeft
+  | UserSpeakStarted
+  | UserSpeakEnded
   | SpeakStarted
   | ClauseEvent
   | WordEvent

@@ -56,9 +56,19 @@ pub enum Happened {
     ViewerLeft {
         /// The viewer.
         viewer: String,
-        /// `closed_here`, `closed_by_viewer`, `vanished`, `never_connected` or
-        /// `failed`.
+        /// `closed_here`, `closed_by_viewer`, `vanished`, `never_connected`,
+        /// `sent_too_fast` or `failed`.
         reason: String,
+    },
+    /// Somebody begins to speak into the microphone of a connection.
+    UserSpeakStarted {
+        /// The connection.
+        viewer: String,
+    },
+    /// They have stopped for more than half a second, or are gone.
+    UserSpeakEnded {
+        /// The connection.
+        viewer: String,
     },
     /// The first sound of a turn leaves.
     SpeakStarted {
@@ -271,6 +281,8 @@ mod tests {
                 turn: None,
             },
             Internal::ViewerJoined { viewer: "1".into() },
+            Internal::UserSpeakStarted { viewer: "1".into() },
+            Internal::UserSpeakEnded { viewer: "1".into() },
             Internal::ViewerLeft {
                 viewer: "1".into(),
                 reason: "vanished".into(),

@@ -302,6 +302,7 @@ impl From<OfferError> for Problem {
             OfferError::NoOpus { .. } => Code::NoOpus,
             OfferError::Full { .. } => Code::TooManyViewers,
             OfferError::Stopped => Code::ShuttingDown,
+            OfferError::Gone => Code::NotFound,
             _ => Code::Internal,
         };
         Self::new(code, error.to_string())

@@ -106,7 +106,7 @@ impl AudioEncoder for Encoder {
     }
 }
 
-/// Opus packets to sound: for tests, and for tools that measure a recording.
+/// Opus packets to sound, one stream.
 pub struct Decoder {
     inner: ::opus::Decoder,
 }

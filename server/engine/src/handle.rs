@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use session::{CloseReason, Interrupted, Receipt, TurnError};
 use speech::resample::Resampler;
 use thiserror::Error;
-use transport::{Control, Endpoint, OfferError, ViewerSettings};
+use transport::{Answer, Control, Endpoint, Link, LinkSettings, OfferError, ViewerSettings};
 
 use crate::assemble::{Plan, RequestError, Rooms, check_voice, mouth_source};
 use crate::events::Subscription;
+use crate::hear::Ears;
 use crate::live::Live;
 use crate::recording;
 use crate::sound::{RATES, SoundTurn};
@@ -140,6 +141,7 @@ pub(crate) struct Inner {
     pub(crate) created: SystemTime,
     pub(crate) live: Arc<Live>,
     pub(crate) viewers: Arc<Viewers>,
+    pub(crate) ears: Arc<Ears>,
     pub(crate) recording: recording::Monitor,
     pub(crate) rooms: Rooms,
     pub(crate) endpoint: Option<Arc<Endpoint>>,
@@ -243,18 +245,60 @@ impl Handle {
     /// # Errors
     /// [`ViewError`].
     pub fn view(&self, offer: &str) -> Result<(String, Control), ViewError> {
-        let endpoint = self.0.endpoint.as_ref().ok_or(ViewError::NoEndpoint)?;
-        if self.closed().is_some() {
-            return Err(ViewError::Closed);
-        }
         let settings = ViewerSettings {
             stream: self.0.id.to_string(),
         };
-        let (answer, viewer) = endpoint.offer(offer, &settings)?;
+        let (answer, viewer) = self.endpoint()?.view(offer, &settings)?;
         let control = viewer.control().clone();
         self.0.viewers.add(viewer)?;
         self.touch();
         Ok((answer, control))
+    }
+
+    /// Answers an offer to watch, to speak and to exchange data, as the
+    /// settings say. The connection closes with the session; who holds the
+    /// [`Link`] has its data and events.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    pub fn answer(
+        &self,
+        offer: &str,
+        settings: &LinkSettings,
+    ) -> Result<(Answer, Link), ViewError> {
+        let (answer, mut link) = self.endpoint()?.answer(offer, settings)?;
+        self.attach(&mut link)?;
+        Ok((answer, link))
+    }
+
+    /// Offers the session's sound and picture and data channels, as the
+    /// settings say. [`Link::accept`] takes the answer.
+    ///
+    /// # Errors
+    /// [`ViewError`].
+    pub fn offer(&self, settings: &LinkSettings) -> Result<(String, Link), ViewError> {
+        let (offer, mut link) = self.endpoint()?.offer(settings)?;
+        self.attach(&mut link)?;
+        Ok((offer, link))
+    }
+
+    fn endpoint(&self) -> Result<&Endpoint, ViewError> {
+        if self.closed().is_some() {
+            return Err(ViewError::Closed);
+        }
+        self.0.endpoint.as_deref().ok_or(ViewError::NoEndpoint)
+    }
+
+    fn attach(&self, link: &mut Link) -> Result<(), ViewError> {
+        match link.take_viewer() {
+            Some(viewer) => self.0.viewers.add(viewer)?,
+            None => self.0.viewers.keep(link.control().clone())?,
+        }
+        if let Some(microphone) = link.take_microphone() {
+            self.0.ears.add(link.control().id(), microphone);
+        }
+        self.touch();
+        Ok(())
     }
 
     /// The control of a viewer that is still there.

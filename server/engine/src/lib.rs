@@ -12,6 +12,7 @@
 pub mod assemble;
 mod events;
 mod handle;
+mod hear;
 mod live;
 mod meter;
 mod pace;

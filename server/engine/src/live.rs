@@ -12,6 +12,7 @@ use session::{
 use tokio::sync::Notify;
 
 use crate::events::Log;
+use crate::hear::Ears;
 use crate::meter::{Laps, Metrics};
 use crate::pace::Step;
 use crate::permits::Permits;
@@ -223,6 +224,7 @@ pub(crate) struct Unit {
     pub(crate) live: Arc<Live>,
     pub(crate) pipeline: Pipeline,
     pub(crate) viewers: Arc<Viewers>,
+    pub(crate) ears: Arc<Ears>,
     pub(crate) recording: Option<Recording>,
     /// Wall time of media time zero.
     pub(crate) epoch: Instant,
@@ -243,6 +245,7 @@ impl Step for Unit {
         self.live.metrics.add_hop();
         self.live.metrics.add_late(late);
         self.viewers.apply(&mut self.pipeline, &self.live);
+        self.ears.listen(&self.live);
         let live = &self.live;
         let result = self
             .pipeline
@@ -354,6 +357,7 @@ mod tests {
             live: live.clone(),
             pipeline,
             viewers: Arc::default(),
+            ears: Arc::default(),
             recording: None,
             epoch: Instant::now(),
             on_end: Box::new(move || {

@@ -11,6 +11,7 @@ use transport::Endpoint;
 use crate::assemble::{Plan, Request, RequestError, Rooms};
 use crate::events::Log;
 use crate::handle::{Handle, Inner};
+use crate::hear::Ears;
 use crate::live::{Live, Unit};
 use crate::meter::Metrics;
 use crate::pace::Pacer;
@@ -100,12 +101,14 @@ impl Engine {
             shared.metrics.clone(),
         ));
         let viewers = Arc::new(Viewers::default());
+        let ears = Arc::new(Ears::default());
         let handle = Handle(Arc::new(Inner {
             id: id.clone(),
             plan,
             created: SystemTime::now(),
             live: live.clone(),
             viewers: viewers.clone(),
+            ears: ears.clone(),
             recording: monitor,
             rooms: shared.rooms.clone(),
             endpoint: shared.endpoint.clone(),
@@ -127,6 +130,7 @@ impl Engine {
                 live,
                 pipeline,
                 viewers,
+                ears,
                 recording,
                 epoch,
                 on_end: Box::new(move || {

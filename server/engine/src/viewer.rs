@@ -50,6 +50,8 @@ struct State {
     entries: Vec<Entry>,
     /// Viewers that wait for the next hop to join the pipeline.
     joining: Vec<Viewer>,
+    /// Connections that only carry data or a microphone.
+    others: Vec<Control>,
     /// News of viewers that wait for the next hop.
     news: Vec<(String, ViewerEvent)>,
     /// Whether the session is over, so that nobody can join any more.
@@ -81,6 +83,20 @@ impl Viewers {
             sink: None,
         });
         state.joining.push(viewer);
+        Ok(())
+    }
+
+    /// Closes a connection that watches nothing with the session.
+    pub(crate) fn keep(&self, control: Control) -> Result<(), ViewError> {
+        let mut state = self.lock();
+        if state.over {
+            return Err(ViewError::Closed);
+        }
+        state.others.retain(Control::is_open);
+        if state.others.len() >= MAX_VIEWERS {
+            return Err(ViewError::TooMany);
+        }
+        state.others.push(control);
         Ok(())
     }
 
@@ -165,6 +181,9 @@ impl Viewers {
         for entry in state.entries.drain(..) {
             entry.control.close();
         }
+        for control in state.others.drain(..) {
+            control.close();
+        }
         state.joining.clear();
     }
 }
@@ -221,6 +240,7 @@ const fn reason_name(reason: Reason) -> &'static str {
         Reason::Remote => "closed_by_viewer",
         Reason::Timeout => "vanished",
         Reason::NeverConnected => "never_connected",
+        Reason::Overrun => "sent_too_fast",
         _ => "failed",
     }
 }

@@ -106,6 +106,16 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Somebody begins to speak into the microphone of a connection.
+    UserSpeakStarted {
+        /// The connection.
+        viewer: String,
+    },
+    /// They have stopped for more than half a second, or are gone.
+    UserSpeakEnded {
+        /// The connection.
+        viewer: String,
+    },
     /// The recording ended before the session, which goes on. (That it is ready
     /// after the session is found where recordings are.)
     Recording {

@@ -4,12 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::doorbell::{Calls, lock};
-use crate::error::{FragmentError, OfferError};
-use crate::peer::{Config, Datagram, Peer};
+use crate::error::{AnswerError, FragmentError, OfferError};
+use crate::link::Answer;
+use crate::peer::{Datagram, Peer};
 use crate::stun;
 use crate::viewer::{Reason, ViewerId};
 
@@ -22,33 +22,37 @@ struct Seat {
     due: Instant,
     addresses: Vec<SocketAddr>,
     ufrag: String,
+    /// Its own port, if it has one.
+    port: Option<u16>,
 }
 
 /// All connections of an endpoint.
 pub(crate) struct Core {
-    config: Arc<Config>,
     limit: usize,
     stopped: bool,
     last: u64,
     seats: HashMap<ViewerId, Seat>,
     by_address: HashMap<SocketAddr, ViewerId>,
     by_ufrag: HashMap<String, ViewerId>,
+    by_port: HashMap<u16, ViewerId>,
     timers: BTreeSet<(Instant, ViewerId)>,
     out: Vec<Datagram>,
+    free_ports: Vec<u16>,
 }
 
 impl Core {
-    pub(crate) fn new(config: Arc<Config>, limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
-            config,
             limit,
             stopped: false,
             last: 0,
             seats: HashMap::new(),
             by_address: HashMap::new(),
             by_ufrag: HashMap::new(),
+            by_port: HashMap::new(),
             timers: BTreeSet::new(),
             out: Vec::new(),
+            free_ports: Vec::new(),
         }
     }
 
@@ -75,19 +79,28 @@ impl Core {
         }
     }
 
-    /// Takes a connection in.
-    pub(crate) fn insert(&mut self, now: Instant, peer: Peer) -> Result<ViewerId, OfferError> {
+    /// Takes a connection in, on the shared port or on its own.
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        port: Option<u16>,
+    ) -> Result<ViewerId, OfferError> {
         self.has_room()?;
         self.last += 1;
         let id = ViewerId(self.last);
-        let ufrag = peer.ufrag().to_owned();
-        self.by_ufrag.insert(ufrag.clone(), id);
+        let ufrag = peer.ufrag.clone();
+        match port {
+            Some(port) => self.by_port.insert(port, id),
+            None => self.by_ufrag.insert(ufrag.clone(), id),
+        };
         self.timers.insert((now, id));
         let seat = Seat {
             peer,
             due: now,
             addresses: Vec::new(),
             ufrag,
+            port,
         };
         self.seats.insert(id, seat);
         Ok(id)
@@ -101,6 +114,15 @@ impl Core {
         to: SocketAddr,
         bytes: &[u8],
     ) {
+        if let Some(id) = self.by_port.get(&to.port()).copied() {
+            self.with(id, |peer, out| {
+                if peer.accepts(now, from, to, bytes) {
+                    peer.receive(now, from, to, bytes)?;
+                }
+                peer.drain(now, out)
+            });
+            return;
+        }
         // A check names its viewer; it may come from a new address, or from
         // the address of a viewer that was there before.
         let named = stun::server_ufrag(bytes).map(|ufrag| self.by_ufrag.get(ufrag).copied());
@@ -145,7 +167,9 @@ impl Core {
         for id in calls.ready {
             self.with(id, |peer, out| {
                 let packets = lock(peer.slot()).inbox.take();
-                packets.iter().try_for_each(|p| peer.write(now, p, out))
+                packets.iter().try_for_each(|p| peer.write(now, p, out))?;
+                peer.send_messages(now)?;
+                peer.drain(now, out)
             });
         }
         for id in calls.close {
@@ -173,6 +197,17 @@ impl Core {
         std::mem::take(&mut self.out)
     }
 
+    /// Frees the port of a connection that did not come to be.
+    pub(crate) fn free_port(&mut self, port: u16) {
+        self.free_ports.push(port);
+    }
+
+    /// Ports of connections that are gone. What was to be sent from them is in
+    /// the output taken before.
+    pub(crate) fn take_free_ports(&mut self) -> Vec<u16> {
+        std::mem::take(&mut self.free_ports)
+    }
+
     pub(crate) fn etag(&self, id: ViewerId) -> Option<String> {
         let seat = self.seats.get(&id)?;
         Some(format!("\"{}\"", seat.ufrag))
@@ -189,20 +224,70 @@ impl Core {
         id: ViewerId,
         fragment: &str,
     ) -> Result<String, FragmentError> {
-        let addresses = self.config.advertised.clone();
-        let mut answer = Err(FragmentError::Gone);
+        let answer = self.negotiate(now, id, |peer| peer.restart_ice(now, fragment));
+        answer.unwrap_or(Err(FragmentError::Gone))
+    }
+
+    pub(crate) fn renegotiate(
+        &mut self,
+        now: Instant,
+        id: ViewerId,
+        offer: &str,
+    ) -> Result<Answer, OfferError> {
+        let answer = self.negotiate(now, id, |peer| peer.renegotiate(now, offer));
+        answer.unwrap_or(Err(OfferError::Gone))
+    }
+
+    pub(crate) fn offer_restart(
+        &mut self,
+        now: Instant,
+        id: ViewerId,
+    ) -> Result<String, AnswerError> {
+        let offer = self.negotiate(now, id, Peer::offer_restart);
+        offer.flatten().ok_or(AnswerError::Gone)
+    }
+
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        id: ViewerId,
+        answer: &str,
+    ) -> Result<Answer, AnswerError> {
+        let accepted = self.negotiate(now, id, |peer| peer.take_answer(now, answer));
+        accepted.unwrap_or(Err(AnswerError::Gone))
+    }
+
+    pub(crate) fn add_candidate(
+        &mut self,
+        id: ViewerId,
+        candidate: &str,
+    ) -> Result<(), FragmentError> {
+        let seat = self.seats.get_mut(&id).ok_or(FragmentError::Gone)?;
+        seat.peer.add_candidate(candidate)
+    }
+
+    /// Negotiates on one connection; afterwards it may have another name.
+    fn negotiate<T>(
+        &mut self,
+        now: Instant,
+        id: ViewerId,
+        work: impl FnOnce(&mut Peer) -> T,
+    ) -> Option<T> {
+        let mut result = None;
         self.with(id, |peer, out| {
-            answer = peer.restart_ice(now, fragment, &addresses);
+            result = Some(work(peer));
             peer.drain(now, out)
         });
         if let Some(seat) = self.seats.get_mut(&id)
-            && seat.ufrag != seat.peer.ufrag()
+            && seat.ufrag != seat.peer.ufrag
         {
             self.by_ufrag.remove(&seat.ufrag);
-            seat.peer.ufrag().clone_into(&mut seat.ufrag);
-            self.by_ufrag.insert(seat.ufrag.clone(), id);
+            seat.ufrag.clone_from(&seat.peer.ufrag);
+            if seat.port.is_none() {
+                self.by_ufrag.insert(seat.ufrag.clone(), id);
+            }
         }
-        answer
+        result
     }
 
     /// Ends a connection and tells the player.
@@ -253,6 +338,10 @@ impl Core {
         };
         self.timers.remove(&(seat.due, id));
         self.by_ufrag.remove(&seat.ufrag);
+        if let Some(port) = seat.port {
+            self.by_port.remove(&port);
+            self.free_ports.push(port);
+        }
         for address in &seat.addresses {
             self.by_address.remove(address);
         }

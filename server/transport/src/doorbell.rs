@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::socket::Socket;
 use crate::viewer::ViewerId;
 
 /// Locks, also after a panic elsewhere: everything behind these locks is
@@ -13,17 +14,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What was asked of the driver.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Calls {
-    /// Viewers whose inbox is no longer empty. Each is at most once in here,
-    /// since only the packet that ends the emptiness rings.
+    /// Viewers whose inbox or mailbox is no longer empty. Each is at most twice
+    /// in here, since only what ends the emptiness rings.
     pub ready: Vec<ViewerId>,
     /// Viewers to be closed.
     pub close: Vec<ViewerId>,
+    /// Sockets of connections that have their own.
+    pub sockets: Vec<Socket>,
 }
 
 /// Wakes the driver.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Doorbell {
     calls: Mutex<Calls>,
     rung: AtomicBool,
@@ -46,6 +49,11 @@ impl Doorbell {
 
     pub(crate) fn close(&self, viewer: ViewerId) {
         lock(&self.calls).close.push(viewer);
+        self.ring();
+    }
+
+    pub(crate) fn adopt(&self, socket: Socket) {
+        lock(&self.calls).sockets.push(socket);
         self.ring();
     }
 

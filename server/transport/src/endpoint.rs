@@ -7,18 +7,21 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use rand::{SeedableRng, rngs::StdRng};
 
+use crate::config::{Config, Estimation, Place};
 use crate::core::Core;
 use crate::doorbell::{Doorbell, lock};
 use crate::error::{BindError, OfferError};
-use crate::peer::{Config, Estimation, Peer};
-use crate::socket::Socket;
+use crate::link::{Answer, Ice, Link, LinkSettings};
+use crate::negotiate::Wanted;
+use crate::peer::{Datagram, Peer};
+use crate::socket::{Buffers, Socket};
 use crate::viewer::{Control, Viewer, ViewerSettings};
 
-const SOCKET: Token = Token(0);
-const WAKE: Token = Token(1);
+/// Sockets have their port as token, which is never 0.
+const WAKE: Token = Token(0);
 
 /// What an endpoint is told.
 #[derive(Clone, Debug)]
@@ -64,6 +67,7 @@ pub struct Endpoint {
     core: Arc<Mutex<Core>>,
     doorbell: Arc<Doorbell>,
     config: Arc<Config>,
+    registry: Registry,
     local: SocketAddr,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,19 +110,17 @@ impl Endpoint {
             settings.connect_within,
             settings.vanished_after,
         )?);
-        let core = Arc::new(Mutex::new(Core::new(config.clone(), settings.viewers)));
+        let core = Arc::new(Mutex::new(Core::new(settings.viewers)));
 
         let poll = Poll::new().map_err(BindError::Thread)?;
-        let registry = poll.registry();
-        registry
-            .register(socket.inner(), SOCKET, Interest::READABLE)
-            .map_err(BindError::Thread)?;
-        let waker = Waker::new(registry, WAKE).map_err(BindError::Thread)?;
+        let registry = poll.registry().try_clone().map_err(BindError::Thread)?;
+        watch(&registry, &mut socket).map_err(BindError::Thread)?;
+        let waker = Waker::new(&registry, WAKE).map_err(BindError::Thread)?;
         let doorbell = Arc::new(Doorbell::new(waker));
         let local = socket.local();
         let driver = Driver {
             poll,
-            socket,
+            sockets: vec![socket],
             core: core.clone(),
             doorbell: doorbell.clone(),
         };
@@ -130,6 +132,7 @@ impl Endpoint {
             core,
             doorbell,
             config,
+            registry,
             local,
             thread: Some(thread),
         })
@@ -141,21 +144,89 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`OfferError`] says what the offer lacks, or that there is no room.
-    pub fn offer(
+    pub fn view(
         &self,
         sdp: &str,
         settings: &ViewerSettings,
     ) -> Result<(String, Viewer), OfferError> {
+        let wanted = Wanted::from(settings);
+        let (answer, control) = self.connect(Ice::Lite, |now, place| {
+            let rng = &mut StdRng::from_os_rng();
+            Peer::accept(now, &self.config, rng, sdp, wanted, place)
+        })?;
+        Ok((answer.sdp, Viewer::new(control)))
+    }
+
+    /// Answers an offer to send, receive and exchange data, as the settings
+    /// say. The answer is complete. Takes about a millisecond of CPU time.
+    ///
+    /// # Errors
+    /// [`OfferError`] says what the offer lacks, or that there is no room.
+    pub fn answer(&self, sdp: &str, settings: &LinkSettings) -> Result<(Answer, Link), OfferError> {
+        let (answer, control) = self.connect(settings.ice, |now, place| {
+            let rng = &mut StdRng::from_os_rng();
+            Peer::accept(now, &self.config, rng, sdp, settings.into(), place)
+        })?;
+        Ok((answer, self.link(control, settings)))
+    }
+
+    /// Offers to send, and to exchange data over the channels of the settings.
+    /// The offer is complete; [`Link::accept`] takes the answer.
+    ///
+    /// # Errors
+    /// [`OfferError`] when the settings ask for nothing, or there is no room.
+    pub fn offer(&self, settings: &LinkSettings) -> Result<(String, Link), OfferError> {
+        let (offer, control) = self.connect(settings.ice, |now, place| {
+            let rng = &mut StdRng::from_os_rng();
+            Peer::offer(now, &self.config, rng, settings.into(), place)
+        })?;
+        Ok((offer, self.link(control, settings)))
+    }
+
+    fn link(&self, control: Control, settings: &LinkSettings) -> Link {
+        Link::new(control, self.core.clone(), self.doorbell.clone(), settings)
+    }
+
+    /// Makes a connection outside of the lock: the packets of others go on
+    /// meanwhile.
+    fn connect<T>(
+        &self,
+        ice: Ice,
+        make: impl FnOnce(Instant, Place) -> Result<(T, Peer), OfferError>,
+    ) -> Result<(T, Control), OfferError> {
         lock(&self.core).has_room()?;
+        let (place, port) = match ice {
+            Ice::Lite => (Place::shared(&self.config), None),
+            Ice::Full => {
+                let (place, port) = self
+                    .own_place()
+                    .map_err(|error| OfferError::NoPort(error.to_string()))?;
+                (place, Some(port))
+            }
+        };
         let now = Instant::now();
-        // Made outside of the lock: the packets of others go on meanwhile.
-        let (answer, peer) =
-            Peer::accept(now, &self.config, &mut StdRng::from_os_rng(), sdp, settings)?;
-        let slot = peer.slot().clone();
-        let id = lock(&self.core).insert(now, peer)?;
+        let made = make(now, place).and_then(|(text, peer)| {
+            let slot = peer.slot().clone();
+            let id = lock(&self.core).insert(now, peer, port)?;
+            Ok((text, id, slot))
+        });
+        if let (Err(_), Some(port)) = (&made, port) {
+            lock(&self.core).free_port(port);
+        }
         self.doorbell.ring();
+        let (text, id, slot) = made?;
         let control = Control::new(id, slot, self.core.clone(), self.doorbell.clone());
-        Ok((answer, Viewer::new(control)))
+        Ok((text, control))
+    }
+
+    /// A socket of its own for a connection.
+    fn own_place(&self) -> io::Result<(Place, u16)> {
+        let ip = self.local.ip();
+        let mut socket = Socket::bind(SocketAddr::new(ip, 0))?;
+        watch(&self.registry, &mut socket)?;
+        let port = socket.local().port();
+        self.doorbell.adopt(socket);
+        Ok((Place::own(&own(ip, true)?, port), port))
     }
 
     /// Where the socket listens.
@@ -185,21 +256,28 @@ impl Drop for Endpoint {
     }
 }
 
+fn watch(registry: &Registry, socket: &mut Socket) -> io::Result<()> {
+    let token = Token(socket.local().port().into());
+    registry.register(socket.inner(), token, Interest::READABLE)
+}
+
 /// The thin shell around [`Core`].
 struct Driver {
     poll: Poll,
-    socket: Socket,
+    /// The shared one first, then those of single connections.
+    sockets: Vec<Socket>,
     core: Arc<Mutex<Core>>,
     doorbell: Arc<Doorbell>,
 }
 
 impl Driver {
     fn run(mut self) {
-        let mut events = Events::with_capacity(16);
-        let mut more = false;
+        let mut events = Events::with_capacity(64);
+        let mut buffers = Buffers::new();
         loop {
             let due = lock(&self.core).poll_timeout();
             let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let more = self.sockets.iter().any(|socket| socket.readable);
             let wait = if more { Some(Duration::ZERO) } else { wait };
             match self.poll.poll(&mut events, wait) {
                 Ok(()) => {}
@@ -210,22 +288,29 @@ impl Driver {
                     return;
                 }
             }
-            let calls = self.doorbell.answer();
             let stopped = self.doorbell.is_stopped();
-            let readable = more || events.iter().any(|event| event.token() == SOCKET);
-
             let mut core = lock(&self.core);
+            // Under the lock: a port that is free is known by then.
+            let mut calls = self.doorbell.answer();
+            // It may have become readable before it came here.
+            for mut socket in calls.sockets.drain(..) {
+                socket.readable = true;
+                self.sockets.push(socket);
+            }
+            for event in &events {
+                let port = event.token().0;
+                let mut sockets = self.sockets.iter_mut();
+                if let Some(socket) = sockets.find(|s| usize::from(s.local().port()) == port) {
+                    socket.readable = true;
+                }
+            }
+
             let now = Instant::now();
             // Packets first: they are what a viewer waits for.
             core.handle_calls(now, calls);
-            if readable {
-                let result = self
-                    .socket
-                    .receive(|from, to, bytes| core.handle_datagram(now, from, to, bytes));
-                more = result.unwrap_or_else(|error| {
-                    // ICMP errors of earlier datagrams surface here.
-                    tracing::debug!(%error, "receiving");
-                    true
+            for socket in self.sockets.iter_mut().filter(|socket| socket.readable) {
+                socket.receive(&mut buffers, |from, to, bytes| {
+                    core.handle_datagram(now, from, to, bytes);
                 });
             }
             core.handle_timeout(now);
@@ -233,10 +318,24 @@ impl Driver {
                 core.stop(now);
             }
             let out = core.take_output();
+            let free = core.take_free_ports();
             drop(core);
-            self.socket.send(&out);
+            self.send(&out);
+            // Dropping a socket ends its being watched.
+            self.sockets
+                .retain(|socket| !free.contains(&socket.local().port()));
             if stopped {
                 return;
+            }
+        }
+    }
+
+    fn send(&mut self, out: &[Datagram]) {
+        for datagrams in out.chunk_by(|a, b| a.from.port() == b.from.port()) {
+            let port = datagrams.first().map(|d| d.from.port());
+            let mut sockets = self.sockets.iter_mut();
+            if let Some(socket) = sockets.find(|s| Some(s.local().port()) == port) {
+                socket.send(datagrams);
             }
         }
     }
@@ -313,7 +412,7 @@ mod tests {
         };
         let endpoint = Endpoint::bind(&settings).unwrap();
         let (answer, _viewer) = endpoint
-            .offer(crate::sdp::tests::OFFER, &ViewerSettings::default())
+            .view(crate::sdp::tests::OFFER, &ViewerSettings::default())
             .unwrap();
         let port = endpoint.local_addr().port();
         assert!(answer.contains(&format!(" 198.51.100.7 {port} typ host")));
@@ -329,7 +428,7 @@ mod tests {
             .unwrap();
         let mut browser = Browser::new(Instant::now(), socket.local_addr().unwrap());
         let offer = browser.offer();
-        let (answer, mut viewer) = endpoint.offer(&offer, &ViewerSettings::default()).unwrap();
+        let (answer, mut viewer) = endpoint.view(&offer, &ViewerSettings::default()).unwrap();
         browser.answer(&answer);
         assert_eq!(endpoint.viewers(), 1);
 

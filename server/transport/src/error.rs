@@ -29,8 +29,8 @@ pub enum BindError {
     Thread(#[source] io::Error),
 }
 
-/// Why an offer was not answered. All but [`OfferError::Full`] and
-/// [`OfferError::Stopped`] are faults of the offer.
+/// Why an offer was not answered. All but the last four are faults of
+/// the offer.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OfferError {
@@ -74,6 +74,51 @@ pub enum OfferError {
     /// The endpoint is shutting down.
     #[error("the endpoint is shutting down")]
     Stopped,
+    /// The connection that was to be negotiated anew is gone.
+    #[error("the connection is gone")]
+    Gone,
+    /// A connection of its own port could not get one.
+    #[error("no UDP port can be had: {0}")]
+    NoPort(String),
+}
+
+/// Why an answer to our offer was not taken.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// Not SDP, or SDP that does not answer the offer.
+    #[error("the answer is not usable: {0}")]
+    Malformed(String),
+    /// No offer waits for an answer.
+    #[error("no offer waits for an answer")]
+    Unexpected,
+    /// The connection is gone.
+    #[error("the connection is gone")]
+    Gone,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Too much waits to be sent already: the path is slow, or the far side
+    /// does not read.
+    #[error("too much waits to be sent")]
+    Full,
+    /// No channel of this name is open.
+    #[error("no such channel is open")]
+    NoChannel,
+    /// Longer than a message may be.
+    #[error("the message has {bytes} bytes, more than {limit}")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The longest that is sent.
+        limit: usize,
+    },
+    /// The connection is gone.
+    #[error("the connection is gone")]
+    Closed,
 }
 
 /// Why an `application/trickle-ice-sdpfrag` body was refused.

@@ -2,7 +2,7 @@
 //!
 //! An [`Endpoint`] owns one UDP port that all sessions share, and one thread
 //! that drives every connection on it. A player's offer (WHEP,
-//! draft-ietf-wish-whep) goes into [`Endpoint::offer`]; out come the answer and
+//! draft-ietf-wish-whep) goes into [`Endpoint::view`]; out come the answer and
 //! a [`Viewer`], which is a [`media::seam::Sink`]:
 //!
 //! ```text
@@ -11,7 +11,12 @@
 //!        ◄─── Viewer::poll_event ◄── Core ◄───
 //! ```
 //!
-//! * The server is an ICE-lite agent (RFC 8445 §2.5): it has fixed addresses,
+//! A [`Link`] is the same connection for those who need more of it
+//! ([`Endpoint::answer`], [`Endpoint::offer`]): data channels, the far side's
+//! microphone, further offers. Its [`Viewer`] and [`Microphone`] are taken from
+//! it by the session, the rest stays with whoever speaks to the far side.
+//!
+//! * Towards players the server is an ICE-lite agent (RFC 8445 §2.5): it has fixed addresses,
 //!   answers checks and makes none, so the candidates of an offer (also mDNS
 //!   names and unreachable addresses) do not matter.
 //! * Sound and picture carry RTP time from the media clock, and their sender
@@ -26,11 +31,16 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod config;
 mod core;
 mod doorbell;
 mod endpoint;
 mod error;
 mod inbox;
+mod link;
+mod mailbox;
+mod microphone;
+mod negotiate;
 mod peer;
 mod sdp;
 mod socket;
@@ -40,7 +50,9 @@ mod viewer;
 #[cfg(test)]
 mod sim;
 
+pub use config::Estimation;
 pub use endpoint::{Endpoint, Settings};
-pub use error::{BindError, FragmentError, OfferError};
-pub use peer::Estimation;
+pub use error::{AnswerError, BindError, FragmentError, OfferError, SendError};
+pub use link::{Answer, Channel, Heard, Ice, Link, LinkEvent, LinkSettings, Message, Tracks};
+pub use microphone::{Microphone, Sound};
 pub use viewer::{Control, Event, Reason, State, Stats, Viewer, ViewerId, ViewerSettings};

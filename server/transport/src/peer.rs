@@ -1,26 +1,28 @@
-//! One connection: the only file that knows the WebRTC library, together with
-//! the routing of datagrams in [`crate::core`].
+//! One connection: what goes through it. With [`crate::negotiate`] and
+//! [`crate::config`] the only place that knows the WebRTC library, together
+//! with the routing of datagrams in [`crate::core`].
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use media::{Packet, Track};
 use rand::Rng;
-use str0m::bwe::{Bitrate, BweKind};
-use str0m::change::SdpOffer;
-use str0m::config::DtlsCert;
-use str0m::format::{Codec, FormatParams};
-use str0m::media::{Frequency, MediaTime as RtpTime, Mid};
+use str0m::bwe::BweKind;
+use str0m::channel::{ChannelData, ChannelId};
+use str0m::media::{Frequency, MediaData, MediaTime as RtpTime, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::Ssrc;
-use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
+use str0m::{Input, Output, Rtc};
 
 use crate::clock::{Clock, rate};
 use crate::doorbell::lock;
-use crate::error::{BindError, FragmentError, OfferError};
-use crate::sdp::{self, Credentials, Fragment, Offer};
-use crate::viewer::{Reason, Slot, ViewerSettings};
+use crate::link::{LinkEvent, Message, Tracks};
+use crate::microphone::Sound;
+use crate::negotiate::{Made, Negotiated};
+use crate::sdp::{self, Kind, LARGEST_MESSAGE};
+use crate::viewer::{Reason, Slot};
 
 /// Sent packets that can be sent again, per track: two seconds of 1.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
@@ -35,13 +37,6 @@ const RESEND_AGE: Duration = Duration::from_millis(1_500);
 /// back with a key frame request.
 const RESEND_SHARE: f32 = 0.3;
 
-/// Sender reports of both tracks. A player aligns sound and picture from the
-/// second report on, so the usual 5 s for sound would show as 5 s of skew.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// How often the statistics are taken.
-const STATS_EVERY: Duration = Duration::from_secs(1);
-
 /// Least time between two requests for a key frame.
 const KEY_EVERY: Duration = Duration::from_millis(250);
 
@@ -52,54 +47,12 @@ const MOST_ROUNDS: usize = 10_000;
 /// That rest.
 const REST: Duration = Duration::from_millis(5);
 
-/// Whether and how the path's capacity is estimated, bit/s.
-///
-/// Estimation uses transport-wide feedback and probes with padding. It delays
-/// nothing: both tracks bypass the pacer that comes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Estimation {
-    /// Assumed before anything is known.
-    pub start: u32,
-    /// More than this is not looked for.
-    pub most: u32,
-}
+/// Data channels of one connection. LiveKit clients open three; more than this
+/// is an attempt to fill memory.
+const MOST_CHANNELS: usize = 16;
 
-/// What all connections of an endpoint have in common.
-pub(crate) struct Config {
-    /// Where datagrams arrive: the addresses of the socket.
-    pub local: Vec<SocketAddr>,
-    /// What viewers are told to send to.
-    pub advertised: Vec<SocketAddr>,
-    pub estimation: Option<Estimation>,
-    pub connect_within: Duration,
-    pub vanished_after: Duration,
-    certificate: DtlsCert,
-}
-
-impl Config {
-    pub(crate) fn new(
-        local: Vec<SocketAddr>,
-        advertised: Vec<SocketAddr>,
-        estimation: Option<Estimation>,
-        connect_within: Duration,
-        vanished_after: Duration,
-    ) -> Result<Self, BindError> {
-        // One certificate for all: making one takes longer than the rest of
-        // an answer, and players compare the fingerprint of their own answer.
-        let certificate = str0m::crypto::from_feature_flags()
-            .dtls_provider
-            .generate_certificate()
-            .ok_or(BindError::Certificate)?;
-        Ok(Self {
-            local,
-            advertised,
-            estimation,
-            connect_within,
-            vanished_after,
-            certificate,
-        })
-    }
-}
+/// Longest name of a channel, bytes.
+const LONGEST_LABEL: usize = 256;
 
 /// A datagram to be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,29 +62,52 @@ pub(crate) struct Datagram {
     pub bytes: Vec<u8>,
 }
 
-/// One track on its way to the player.
-struct Line {
-    mid: Mid,
+/// One track on its way to the far side.
+pub(crate) struct Line {
+    pub mid: Mid,
     payload: u8,
-    ssrc: Ssrc,
-    resend: Option<Ssrc>,
-    flowing: bool,
+    pub ssrc: Ssrc,
+    pub resend: Option<Ssrc>,
+    pub sender: sdp::Sender,
+    /// Whether the library's sender exists: from the first packet on.
+    pub flowing: bool,
+}
+
+impl Line {
+    pub(crate) fn new(made: Made, kind: Kind, payload: u8, tracks: Option<&Tracks>) -> Self {
+        let track = |t: &Tracks| match kind {
+            Kind::Audio => t.audio.clone(),
+            _ => t.video.clone(),
+        };
+        Self {
+            mid: made.mid,
+            payload,
+            ssrc: made.ssrc,
+            resend: made.resend,
+            sender: sdp::Sender {
+                ssrc: *made.ssrc,
+                resend: made.resend.map(|s| *s),
+                cname: made.cname,
+                stream: tracks.map(|t| t.stream.clone()).unwrap_or_default(),
+                track: tracks.map(track).unwrap_or_default(),
+            },
+            flowing: false,
+        }
+    }
 }
 
 /// One connection.
 pub(crate) struct Peer {
-    rtc: Rtc,
-    offer: Offer,
-    remote: Credentials,
-    ufrag: String,
-    /// Most that is estimated, if anything is.
-    estimation: Option<u32>,
-    audio: Line,
-    video: Line,
+    pub rtc: Rtc,
+    pub talks: Negotiated,
+    pub ufrag: String,
+    pub audio: Option<Line>,
+    pub video: Option<Line>,
+    channels: Vec<(ChannelId, Arc<str>)>,
     clock: Clock,
     slot: Arc<Mutex<Slot>>,
     began: Instant,
-    heard: Instant,
+    pub last_heard: Instant,
     connected: bool,
     key_asked: Option<Instant>,
     key_pending: bool,
@@ -141,87 +117,36 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Answers an offer.
-    pub(crate) fn accept(
+    pub(crate) fn new(
         now: Instant,
-        config: &Config,
+        mut rtc: Rtc,
         rng: &mut impl Rng,
-        text: &str,
-        settings: &ViewerSettings,
-    ) -> Result<(String, Self), OfferError> {
-        let offer = Offer::parse(text)?;
-        let remote = offer.ice.clone();
-        let mut rtc = build(config, &offer).build(now);
-        for address in &config.local {
-            let candidate = Candidate::host(*address, "udp").map_err(refused)?;
-            rtc.add_local_candidate(candidate);
-        }
-        if let Some(estimation) = config.estimation {
-            let most = Bitrate::from(u64::from(estimation.most));
-            rtc.bwe().set_desired_bitrate(most);
-        }
-        let estimate = config.estimation.is_some();
-        let canonical = offer.canonical(&remote, estimate);
-        let canonical = SdpOffer::from_sdp_string(&canonical).map_err(refused)?;
-        rtc.sdp_api().accept_offer(canonical).map_err(refused)?;
-
-        let (audio, sound) = line(&mut rtc, &offer.audio.mid, offer.audio.payload)?;
-        let (video, picture) = line(&mut rtc, &offer.video.mid, offer.video.payload)?;
-        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
-        let ice = local_credentials(&mut rtc);
-        let stream: String = settings
-            .stream
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
-            .take(64)
-            .collect();
-        let answer = sdp::answer(
-            &offer,
-            &sdp::Local {
-                // 62 bits, which is what all players can read.
-                session: rng.random::<u64>() >> 2,
-                ice: &ice,
-                fingerprint: &fingerprint,
-                addresses: &config.advertised,
-                stream: if stream.is_empty() {
-                    "visavis"
-                } else {
-                    &stream
-                },
-                estimate,
-                audio: &sound,
-                video: &picture,
-            },
-        );
-        let peer = Self {
+        talks: Negotiated,
+        limits: (Duration, Duration),
+    ) -> Self {
+        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        Self {
             rtc,
-            remote,
-            ufrag: ice.ufrag,
-            estimation: config.estimation.map(|e| e.most),
-            audio,
-            video,
+            talks,
+            ufrag,
+            audio: None,
+            video: None,
+            channels: Vec::new(),
             clock: Clock::new(rng),
             slot: Arc::default(),
             began: now,
-            heard: now,
+            last_heard: now,
             connected: false,
             key_asked: None,
             key_pending: false,
             next: now,
-            limits: (config.connect_within, config.vanished_after),
-            offer,
-        };
-        Ok((answer, peer))
+            limits,
+        }
     }
 
     /// What the session sees of this connection.
     pub(crate) fn slot(&self) -> &Arc<Mutex<Slot>> {
         &self.slot
-    }
-
-    /// The name of this side in the present ICE session.
-    pub(crate) fn ufrag(&self) -> &str {
-        &self.ufrag
     }
 
     /// Whether a datagram belongs here. Checks the integrity of STUN.
@@ -248,10 +173,39 @@ impl Peer {
         let Ok(receive) = Receive::new(Protocol::Udp, from, to, bytes) else {
             return Ok(());
         };
-        self.heard = now;
+        self.last_heard = now;
         self.rtc
             .handle_input(Input::Receive(now, receive))
-            .map_err(failed)
+            .map_err(failed)?;
+        // Acknowledgements make room.
+        self.send_messages(now)
+    }
+
+    /// Hands messages that wait to the library, as many as it takes.
+    pub(crate) fn send_messages(&mut self, now: Instant) -> Result<(), Reason> {
+        let mut sent = false;
+        loop {
+            let front = lock(&self.slot).mail.front();
+            let Some((label, message)) = front else {
+                break;
+            };
+            let id = self.channels.iter().find(|(_, l)| Arc::ptr_eq(l, &label));
+            if let Some(mut channel) = id.and_then(|(id, _)| self.rtc.channel(*id)) {
+                let taken = match &message {
+                    Message::Binary(bytes) => channel.write(true, bytes),
+                    Message::Text(text) => channel.write(false, text.as_bytes()),
+                };
+                if !taken.map_err(failed)? {
+                    break;
+                }
+                sent = true;
+            }
+            lock(&self.slot).mail.pop();
+        }
+        if sent {
+            self.rtc.handle_input(Input::Timeout(now)).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Sends a packet.
@@ -269,6 +223,9 @@ impl Peer {
         let line = match packet.track {
             Track::Audio => &self.audio,
             Track::Video => &self.video,
+        };
+        let Some(line) = line else {
+            return Ok(());
         };
         let Some(frequency) = Frequency::new(rate(packet.track)) else {
             return Ok(());
@@ -293,9 +250,9 @@ impl Peer {
             Track::Audio => &mut self.audio,
             Track::Video => &mut self.video,
         };
-        if line.flowing {
+        let Some(line) = line.as_mut().filter(|line| !line.flowing) else {
             return;
-        }
+        };
         line.flowing = true;
         let mut direct = self.rtc.direct_api();
         let sender = direct.declare_stream_tx(line.ssrc, line.resend, line.mid, None);
@@ -314,7 +271,7 @@ impl Peer {
         let (connect, vanish) = self.limits;
         if !self.connected && now >= self.began + connect {
             Err(Reason::NeverConnected)
-        } else if self.connected && now >= self.heard + vanish {
+        } else if self.connected && now >= self.last_heard + vanish {
             Err(Reason::Timeout)
         } else if self.rtc.is_alive() {
             Ok(())
@@ -357,7 +314,7 @@ impl Peer {
     pub(crate) fn due(&self) -> Instant {
         let (connect, vanish) = self.limits;
         let limit = if self.connected {
-            self.heard + vanish
+            self.last_heard + vanish
         } else {
             self.began + connect
         };
@@ -374,12 +331,21 @@ impl Peer {
                 self.key_asked = Some(now);
                 lock(&self.slot).connected(now - self.began);
             }
+            E::ChannelOpen(id, label) => self.open(id, &label)?,
+            E::ChannelData(data) => self.read(data)?,
+            E::ChannelClose(id) => {
+                if let Some(at) = self.channels.iter().position(|(i, _)| *i == id) {
+                    let (_, label) = self.channels.remove(at);
+                    self.tell(LinkEvent::ChannelClosed { label })?;
+                }
+            }
+            E::MediaData(data) if Some(data.mid) == self.talks.heard => self.hear(&data),
             E::KeyframeRequest(_) => {
                 lock(&self.slot).stats.key_requests += 1;
                 self.want_key(now);
             }
             E::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                if let Some(most) = self.estimation {
+                if let Some(most) = self.talks.estimation {
                     let rate = u32::try_from(estimate.as_u64()).unwrap_or(most);
                     lock(&self.slot).estimate(rate.min(most));
                 }
@@ -388,14 +354,14 @@ impl Peer {
                 let mut slot = lock(&self.slot);
                 slot.stats.rtt = stats.rtt.or(slot.stats.rtt);
             }
-            E::MediaEgressStats(stats) if stats.mid == self.video.mid => {
+            E::MediaEgressStats(stats) if is(self.video.as_ref(), stats.mid) => {
                 let mut slot = lock(&self.slot);
                 slot.stats.nacks = stats.nacks;
                 slot.stats.rtt = stats.rtt.or(slot.stats.rtt);
             }
             // The library mixes the reports on pictures with those on their
             // retransmissions; sound has none and takes the same path.
-            E::MediaEgressStats(stats) if stats.mid == self.audio.mid => {
+            E::MediaEgressStats(stats) if is(self.audio.as_ref(), stats.mid) => {
                 let mut slot = lock(&self.slot);
                 slot.stats.loss = stats.loss.or(slot.stats.loss);
             }
@@ -403,6 +369,53 @@ impl Peer {
             _ => {}
         }
         Ok(())
+    }
+
+    fn open(&mut self, id: ChannelId, label: &str) -> Result<(), Reason> {
+        if self.channels.len() >= MOST_CHANNELS || label.len() > LONGEST_LABEL {
+            tracing::info!("a data channel too many, or with too long a name, was closed");
+            self.rtc.direct_api().close_data_channel(id);
+            return Ok(());
+        }
+        let label: Arc<str> = label.into();
+        self.channels.push((id, label.clone()));
+        self.tell(LinkEvent::ChannelOpen { label })
+    }
+
+    fn read(&mut self, data: ChannelData) -> Result<(), Reason> {
+        let Some((_, label)) = self.channels.iter().find(|(id, _)| *id == data.id) else {
+            return Ok(());
+        };
+        if data.data.len() > LARGEST_MESSAGE {
+            tracing::info!(bytes = data.data.len(), "a message longer than was agreed");
+            return Err(Reason::Failed);
+        }
+        let message = if data.binary {
+            Message::Binary(data.data.into())
+        } else {
+            match String::from_utf8(data.data) {
+                Ok(text) => Message::Text(text),
+                Err(_) => return Err(Reason::Failed),
+            }
+        };
+        let channel = label.clone();
+        self.tell(LinkEvent::Data { channel, message })
+    }
+
+    fn tell(&mut self, event: LinkEvent) -> Result<(), Reason> {
+        if lock(&self.slot).mail.tell(event) {
+            Ok(())
+        } else {
+            Err(Reason::Overrun)
+        }
+    }
+
+    fn hear(&mut self, data: &MediaData) {
+        lock(&self.slot).sound.push(Sound {
+            time: data.time.numer(),
+            contiguous: data.contiguous,
+            data: Bytes::copy_from_slice(&data.data),
+        });
     }
 
     fn want_key(&mut self, now: Instant) {
@@ -414,51 +427,6 @@ impl Peer {
         }
     }
 
-    /// Checks further candidates of the player.
-    pub(crate) fn trickle(&self, fragment: &str) -> Result<(), FragmentError> {
-        let fragment = Fragment::parse(fragment)?;
-        if fragment.is_for(&self.remote.ufrag) {
-            tracing::debug!(candidates = fragment.candidates, "candidates set aside");
-            Ok(())
-        } else {
-            Err(FragmentError::OtherSession)
-        }
-    }
-
-    /// Begins a new ICE session and gives the fragment to answer with.
-    pub(crate) fn restart_ice(
-        &mut self,
-        now: Instant,
-        fragment: &str,
-        addresses: &[SocketAddr],
-    ) -> Result<String, FragmentError> {
-        let ice = Fragment::parse(fragment)?.credentials()?;
-        if ice.ufrag == self.remote.ufrag {
-            return Err(FragmentError::NotARestart);
-        }
-        let broken = |error: &dyn std::fmt::Display| FragmentError::Malformed(error.to_string());
-        let canonical = self.offer.canonical(&ice, self.estimation.is_some());
-        let canonical = SdpOffer::from_sdp_string(&canonical).map_err(|e| broken(&e))?;
-        // The library makes senders where there are none; these exist already,
-        // or will with the first packet.
-        for line in [&self.audio, &self.video] {
-            let mut direct = self.rtc.direct_api();
-            direct.declare_stream_tx(line.ssrc, line.resend, line.mid, None);
-        }
-        let accepted = self.rtc.sdp_api().accept_offer(canonical);
-        for line in [&self.audio, &self.video] {
-            if !line.flowing {
-                self.rtc.direct_api().remove_stream_tx(line.ssrc);
-            }
-        }
-        accepted.map_err(|e| broken(&e))?;
-        self.remote = ice;
-        self.heard = now;
-        let ice = local_credentials(&mut self.rtc);
-        self.ufrag.clone_from(&ice.ufrag);
-        Ok(sdp::restart(&self.offer, &ice, addresses))
-    }
-
     /// Tells the player that this is the end.
     pub(crate) fn close(&mut self, now: Instant, out: &mut Vec<Datagram>) {
         // A player that cannot be told any more finds out by itself.
@@ -467,80 +435,8 @@ impl Peer {
     }
 }
 
-fn build(config: &Config, offer: &Offer) -> RtcConfig {
-    let estimation = config.estimation.map(|e| Bitrate::from(u64::from(e.start)));
-    let mut rtc = Rtc::builder()
-        .set_ice_lite(true)
-        .set_dtls_cert(config.certificate.clone())
-        .set_stats_interval(Some(STATS_EVERY))
-        .set_rtcp_report_interval_audio(REPORT_EVERY)
-        .set_rtcp_report_interval_video(REPORT_EVERY)
-        .enable_bwe(estimation)
-        .clear_codecs();
-    let codecs = rtc.codec_config();
-    codecs.add_config(
-        offer.audio.payload.into(),
-        None,
-        Codec::Opus,
-        Frequency::FORTY_EIGHT_KHZ,
-        Some(2),
-        FormatParams {
-            min_p_time: Some(10),
-            use_inband_fec: Some(true),
-            ..FormatParams::default()
-        },
-    );
-    codecs.add_h264(
-        offer.video.payload.into(),
-        offer.video.resend.map(Into::into),
-        true,
-        offer.video.profile.unwrap_or_default(),
-    );
-    rtc
-}
-
-/// Takes the sender that the library made for a section off again, until
-/// there is something to send ([`Peer::start`]).
-fn line(rtc: &mut Rtc, mid: &str, payload: u8) -> Result<(Line, sdp::Sender), OfferError> {
-    let mid = Mid::from(mid);
-    let media = rtc
-        .media(mid)
-        .ok_or_else(|| refused("a section was lost"))?;
-    if !media.remote_pts().contains(&payload.into()) {
-        return Err(refused("a payload type was lost"));
-    }
-    let cname = media.cname().to_owned();
-    let mut direct = rtc.direct_api();
-    let sender = direct
-        .stream_tx_by_mid(mid, None)
-        .ok_or_else(|| refused("a section cannot be sent to"))?;
-    let (ssrc, resend) = (sender.ssrc(), sender.rtx());
-    direct.remove_stream_tx(ssrc);
-    let line = Line {
-        mid,
-        payload,
-        ssrc,
-        resend,
-        flowing: false,
-    };
-    let sender = sdp::Sender {
-        ssrc: *ssrc,
-        resend: resend.map(|s| *s),
-        cname,
-    };
-    Ok((line, sender))
-}
-
-fn local_credentials(rtc: &mut Rtc) -> Credentials {
-    let ice = rtc.direct_api().local_ice_credentials();
-    Credentials {
-        ufrag: ice.ufrag,
-        pwd: ice.pass,
-    }
-}
-
-fn refused(error: impl std::fmt::Display) -> OfferError {
-    OfferError::Malformed(error.to_string())
+fn is(line: Option<&Line>, mid: Mid) -> bool {
+    line.is_some_and(|line| line.mid == mid)
 }
 
 #[allow(clippy::needless_pass_by_value)] // The shape of `map_err`.

@@ -28,9 +28,19 @@ pub(crate) struct Socket {
     inner: UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
-    buffers: Vec<u8>,
+    /// Whether there may be something to receive.
+    pub readable: bool,
     train: Vec<u8>,
     lost: u64,
+}
+
+/// Room for what is received at once, one for all sockets.
+pub(crate) struct Buffers(Vec<u8>);
+
+impl Buffers {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; RECEIVE * BATCH_SIZE])
+    }
 }
 
 impl Socket {
@@ -61,7 +71,7 @@ impl Socket {
             inner,
             state,
             local,
-            buffers: vec![0; RECEIVE * BATCH_SIZE],
+            readable: false,
             train: Vec::new(),
             lost: 0,
         })
@@ -75,26 +85,31 @@ impl Socket {
         self.local
     }
 
-    /// Hands received datagrams out: where from, where to, what. True when
-    /// there may be more.
+    /// Hands received datagrams out: where from, where to, what. Afterwards
+    /// [`Socket::readable`] says whether there may be more.
     pub(crate) fn receive(
         &mut self,
+        buffers: &mut Buffers,
         mut take: impl FnMut(SocketAddr, SocketAddr, &[u8]),
-    ) -> io::Result<bool> {
+    ) {
         for _ in 0..READS {
             let mut meta = [RecvMeta::default(); BATCH_SIZE];
-            let mut slices: Vec<IoSliceMut> = self
-                .buffers
-                .chunks_mut(RECEIVE)
-                .map(IoSliceMut::new)
-                .collect();
+            let mut slices: Vec<IoSliceMut> =
+                buffers.0.chunks_mut(RECEIVE).map(IoSliceMut::new).collect();
             let count = match self
                 .state
                 .recv(UdpSockRef::from(&self.inner), &mut slices, &mut meta)
             {
                 Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return;
+                }
+                Err(error) => {
+                    // ICMP errors of earlier datagrams surface here.
+                    tracing::debug!(%error, "receiving");
+                    return;
+                }
             };
             for (meta, slice) in meta.iter().zip(&slices).take(count) {
                 let from = plain(meta.addr);
@@ -105,10 +120,9 @@ impl Socket {
                 }
             }
         }
-        Ok(true)
     }
 
-    /// Sends. What the kernel has no room for is lost, as on any full path.
+    /// Sends datagrams that all come from this socket. What the kernel has no room for is lost, as on any full path.
     pub(crate) fn send(&mut self, datagrams: &[Datagram]) {
         let most = self.state.max_gso_segments();
         let mut rest = datagrams;
@@ -245,14 +259,12 @@ mod tests {
             })
             .collect();
         here.send(&all);
-        let mut got = Vec::new();
+        let (mut got, mut buffers) = (Vec::new(), Buffers::new());
         for _ in 0..1_000 {
-            there
-                .receive(|from, to, bytes| {
-                    assert_eq!((from, to), (source, target));
-                    got.push(bytes.to_vec());
-                })
-                .unwrap();
+            there.receive(&mut buffers, |from, to, bytes| {
+                assert_eq!((from, to), (source, target));
+                got.push(bytes.to_vec());
+            });
             if got.len() == all.len() {
                 break;
             }

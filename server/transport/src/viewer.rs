@@ -11,6 +11,9 @@ use crate::core::Core;
 use crate::doorbell::{Doorbell, lock};
 use crate::error::FragmentError;
 use crate::inbox::{Inbox, Pushed};
+use crate::link::LinkEvent;
+use crate::mailbox::Mailbox;
+use crate::microphone::Queue;
 
 /// Names a viewer within its endpoint. Not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +29,8 @@ impl fmt::Display for ViewerId {
 #[derive(Clone, Debug)]
 pub struct ViewerSettings {
     /// The name of the media stream in the player: both tracks belong to it,
-    /// which is what makes a player align them. Letters, digits, `-` and `_`;
-    /// others are left out.
+    /// which is what makes a player align them. Token characters (RFC 8830
+    /// §2); others are left out.
     pub stream: String,
 }
 
@@ -53,6 +56,8 @@ pub enum Reason {
     NeverConnected,
     /// The connection broke the rules, for instance a wrong DTLS certificate.
     Failed,
+    /// Data came faster than it was read here.
+    Overrun,
 }
 
 /// Where a viewer stands.
@@ -143,11 +148,14 @@ impl News {
 pub(crate) struct Slot {
     pub inbox: Inbox,
     pub stats: Stats,
+    pub mail: Mailbox,
+    pub sound: Queue,
     news: News,
 }
 
 impl Slot {
     pub(crate) fn connected(&mut self, after: Duration) {
+        self.mail.tell(LinkEvent::Connected);
         self.inbox.open();
         self.stats.state = State::Connected;
         self.stats.connect = Some(after);
@@ -169,7 +177,12 @@ impl Slot {
             self.inbox.close();
             self.stats.state = State::Closed(reason);
             self.news.closed = Some(reason);
+            self.mail.close(reason);
         }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.stats.state, State::Closed(_))
     }
 }
 
@@ -206,6 +219,10 @@ impl Control {
         }
     }
 
+    pub(crate) fn slot(&self) -> &Arc<Mutex<Slot>> {
+        &self.slot
+    }
+
     /// Which viewer this is.
     pub fn id(&self) -> ViewerId {
         self.id
@@ -222,7 +239,7 @@ impl Control {
 
     /// Whether the viewer is still there.
     pub fn is_open(&self) -> bool {
-        !matches!(lock(&self.slot).stats.state, State::Closed(_))
+        lock(&self.slot).is_open()
     }
 
     /// The entity tag of the present ICE session, quotes included, for the
@@ -302,7 +319,7 @@ impl Sink for Viewer {
     fn write(&mut self, packet: &Packet) -> SinkState {
         let pushed = {
             let mut slot = lock(&self.control.slot);
-            if matches!(slot.stats.state, State::Closed(_)) {
+            if !slot.is_open() {
                 return SinkState::Closed;
             }
             let pushed = slot.inbox.push(packet);

@@ -1,94 +1,132 @@
-//! Writing answers.
+//! Writing answers, and offers out of those of the WebRTC library.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use super::offer::{Choice, Credentials, Offer, Section};
+use super::codec::Choice;
+use super::description::{Description, Kind, Section, Use};
+use super::read::Credentials;
+
+/// The largest message that is taken, bytes: what all implementations can
+/// send (RFC 8831 §6.6), and what LiveKit clients cut theirs to.
+pub(crate) const LARGEST_MESSAGE: usize = 64 * 1024;
 
 /// The RTP sender of one section.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sender {
     pub ssrc: u32,
     pub resend: Option<u32>,
     pub cname: String,
+    /// Stream and track of `a=msid`.
+    pub stream: String,
+    pub track: String,
 }
 
 /// What this side brings to an answer.
 pub(crate) struct Local<'a> {
     pub session: u64,
+    pub version: u64,
     pub ice: &'a Credentials,
+    pub lite: bool,
     pub fingerprint: &'a str,
     pub addresses: &'a [SocketAddr],
-    pub stream: &'a str,
+    /// Whether this side begins the DTLS handshake.
+    pub active: bool,
     pub estimate: bool,
-    pub audio: &'a Sender,
-    pub video: &'a Sender,
+    /// What becomes of each section, in the order of the offer; `None` refuses.
+    pub uses: &'a [Option<Use>],
+    pub audio: Option<&'a Sender>,
+    pub video: Option<&'a Sender>,
 }
 
-/// The answer to an offer: its sections in its order, those that are not used
-/// switched off (RFC 3264 §6).
-pub(crate) fn answer(offer: &Offer, local: &Local) -> String {
-    let used = |index: usize| match index {
-        i if i == offer.audio.section => Some(("opus/48000/2", "audio", &offer.audio, local.audio)),
-        i if i == offer.video.section => Some(("H264/90000", "video", &offer.video, local.video)),
-        _ => None,
-    };
-    let mids: Vec<&str> = (0..offer.sections.len())
-        .filter_map(used)
-        .map(|(.., choice, _)| choice.mid.as_str())
+/// The answer to an offer: its sections in its order. Those that are not used
+/// are inactive, those that cannot be used switched off (RFC 3264 §6).
+pub(crate) fn answer(offer: &Description, local: &Local) -> String {
+    let taken: Vec<&str> = offer
+        .sections
+        .iter()
+        .zip(local.uses)
+        .filter(|(_, does)| does.is_some())
+        .filter_map(|(section, _)| section.mid.as_deref())
         .collect();
     let mut text = format!(
-        "v=0\r\no=- {} 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n\
-         a=msid-semantic: WMS {}\r\na=ice-lite\r\n",
+        "v=0\r\no=- {} {} IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n",
         local.session,
-        mids.join(" "),
-        local.stream
+        local.version,
+        taken.join(" "),
     );
-    for (index, section) in offer.sections.iter().enumerate() {
-        match used(index) {
-            Some((codec, name, choice, sender)) => {
-                accept(&mut text, offer, local, section, choice);
-                let _ = write!(text, "a=msid:{} {name}\r\n", local.stream);
-                text.push_str(&choice.describe(codec, local.estimate));
-                senders(&mut text, sender);
-                if choice.mid == mids[0] {
-                    text.push_str(&candidates(local.addresses));
-                }
-            }
-            None => reject(&mut text, section),
+    let senders = [(Kind::Audio, local.audio), (Kind::Video, local.video)];
+    if let Some(sender) = senders.iter().find_map(|(_, sender)| *sender) {
+        let _ = write!(text, "a=msid-semantic: WMS {}\r\n", sender.stream);
+    }
+    if local.lite {
+        text.push_str("a=ice-lite\r\n");
+    }
+    for (section, does) in offer.sections.iter().zip(local.uses) {
+        let Some(does) = does else {
+            reject(&mut text, section);
+            continue;
+        };
+        let mid = section.mid.as_deref().unwrap_or_default();
+        begin(&mut text, local, section, mid);
+        if let Ok(choice) = &section.codec {
+            let sender = senders.iter().find(|(kind, _)| *kind == section.kind);
+            let sender = sender.and_then(|(_, sender)| *sender);
+            media(&mut text, local, choice, *does, sender);
+        } else {
+            let _ = write!(
+                text,
+                "a=sctp-port:5000\r\na=max-message-size:{LARGEST_MESSAGE}\r\n"
+            );
+        }
+        if taken.first() == Some(&mid) {
+            text.push_str(&candidates(local.addresses));
         }
     }
     text
 }
 
-fn accept(text: &mut String, offer: &Offer, local: &Local, section: &Section, choice: &Choice) {
-    let resend = choice.resend.map(|pt| format!(" {pt}")).unwrap_or_default();
+fn begin(text: &mut String, local: &Local, section: &Section, mid: &str) {
+    let formats = match &section.codec {
+        Ok(choice) => choice.formats(),
+        Err(_) => "webrtc-datachannel".to_owned(),
+    };
     let _ = write!(
         text,
-        "m={} 9 {} {}{resend}\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
-         a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:{}\r\na=setup:{}\r\n\
-         a=mid:{}\r\na=sendonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\n",
-        section.kind,
+        "m={} 9 {} {formats}\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n\
+         a=fingerprint:{}\r\na=setup:{}\r\na=mid:{mid}\r\n",
+        section.kind.name(),
         section.protocol,
-        choice.payload,
         local.ice.ufrag,
         local.ice.pwd,
         local.fingerprint,
-        if offer.is_dtls_client() {
-            "active"
-        } else {
-            "passive"
-        },
-        choice.mid
+        if local.active { "active" } else { "passive" },
     );
 }
 
-fn senders(text: &mut String, sender: &Sender) {
+fn media(text: &mut String, local: &Local, choice: &Choice, does: Use, sender: Option<&Sender>) {
+    let direction = match (does.send, does.hear) {
+        (true, true) => "sendrecv",
+        (true, false) => "sendonly",
+        (false, true) => "recvonly",
+        (false, false) => "inactive",
+    };
+    let _ = write!(
+        text,
+        "a={direction}\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
+    );
+    text.push_str(&choice.describe(local.estimate));
+    let Some(sender) = sender.filter(|_| does.send) else {
+        return;
+    };
     let Sender {
         ssrc,
         resend,
         cname,
+        stream,
+        track,
     } = sender;
+    let _ = write!(text, "a=msid:{stream} {track}\r\n");
     if let Some(resend) = resend {
         let _ = write!(text, "a=ssrc-group:FID {ssrc} {resend}\r\n");
     }
@@ -104,10 +142,12 @@ fn reject(text: &mut String, section: &Section) {
         protocol,
         format,
         mid,
+        ..
     } = section;
     let _ = write!(
         text,
-        "m={kind} 0 {protocol} {format}\r\nc=IN IP4 0.0.0.0\r\n"
+        "m={} 0 {protocol} {format}\r\nc=IN IP4 0.0.0.0\r\n",
+        kind.name()
     );
     if let Some(mid) = mid {
         let _ = write!(text, "a=mid:{mid}\r\n");
@@ -140,25 +180,61 @@ fn candidates(addresses: &[SocketAddr]) -> String {
 }
 
 /// The fragment that answers an ICE restart (RFC 9725 §4.3.3).
-pub(crate) fn restart(offer: &Offer, ice: &Credentials, addresses: &[SocketAddr]) -> String {
-    let first = offer.audio.section.min(offer.video.section);
-    let choice = if first == offer.audio.section {
-        &offer.audio
-    } else {
-        &offer.video
-    };
-    let section = &offer.sections[first];
-    format!(
-        "a=ice-lite\r\na=group:BUNDLE {} {}\r\nm={} 9 {} {}\r\na=mid:{}\r\n\
-         a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n{}",
-        offer.audio.mid,
-        offer.video.mid,
-        section.kind,
-        section.protocol,
-        choice.payload,
-        choice.mid,
+pub(crate) fn restart(
+    offer: &Description,
+    uses: &[Option<Use>],
+    ice: &Credentials,
+    addresses: &[SocketAddr],
+) -> String {
+    let taken: Vec<&Section> = offer
+        .sections
+        .iter()
+        .zip(uses)
+        .filter_map(|(section, does)| does.map(|_| section))
+        .collect();
+    let mids: Vec<&str> = taken.iter().filter_map(|s| s.mid.as_deref()).collect();
+    let mut text = format!("a=ice-lite\r\na=group:BUNDLE {}\r\n", mids.join(" "));
+    if let (Some(first), Some(mid)) = (taken.first(), mids.first()) {
+        let formats = match &first.codec {
+            Ok(choice) => choice.payload.to_string(),
+            Err(_) => "webrtc-datachannel".to_owned(),
+        };
+        let _ = write!(
+            text,
+            "m={} 9 {} {formats}\r\na=mid:{mid}\r\n",
+            first.kind.name(),
+            first.protocol
+        );
+    }
+    let _ = write!(
+        text,
+        "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n{}",
         ice.ufrag,
         ice.pwd,
         candidates(addresses)
-    )
+    );
+    text
+}
+
+/// The library's offer with our candidates in place of its own: it knows where
+/// datagrams arrive, not what the far side is told to send to.
+pub(crate) fn offer(library: &str, addresses: &[SocketAddr]) -> String {
+    let own = |line: &&str| {
+        !line.starts_with("a=candidate:")
+            && !line.starts_with("a=end-of-candidates")
+            && !line.starts_with("a=max-message-size:")
+    };
+    let mut text = String::new();
+    let mut placed = false;
+    for line in super::lines(library).filter(own) {
+        let _ = write!(text, "{line}\r\n");
+        if line.starts_with("a=sctp-port:") {
+            let _ = write!(text, "a=max-message-size:{LARGEST_MESSAGE}\r\n");
+        }
+        if line.starts_with("a=mid:") && !placed {
+            placed = true;
+            text.push_str(&candidates(addresses));
+        }
+    }
+    text
 }

@@ -1,6 +1,6 @@
 //! Fragments of `application/trickle-ice-sdpfrag` (RFC 8840 §9).
 
-use super::offer::credentials;
+use super::read::credentials;
 use super::{Credentials, attribute, is_ice_token, lines};
 use crate::error::FragmentError;
 

@@ -1,19 +1,25 @@
-//! Session descriptions (RFC 8866) as far as WebRTC playback needs them.
+//! Session descriptions (RFC 8866) as far as WebRTC needs them here.
 //!
-//! Offers come from anyone, so they are read here, strictly and only for what
-//! is used; the WebRTC library sees a description that is written anew from
-//! the parts that were understood ([`Offer::canonical`]). The answer is
-//! written here as well.
+//! Descriptions come from anyone, so they are read here, strictly and only for
+//! what is used ([`Description`]); the WebRTC library sees one that is written
+//! anew from the parts that were understood ([`canonical`]). Answers are
+//! written here as well; offers are the library's, with our candidates.
 
 mod answer;
+mod canonical;
+mod codec;
+mod description;
 mod fragment;
-mod offer;
+mod read;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use answer::{Local, Sender, answer, restart};
+pub(crate) use answer::{LARGEST_MESSAGE, Local, Sender, answer, offer, restart};
+pub(crate) use canonical::{Known, canonical};
+pub(crate) use codec::Choice;
+pub(crate) use description::{Description, Kind, Section, Use};
 pub(crate) use fragment::Fragment;
-pub(crate) use offer::{Credentials, Offer};
+pub(crate) use read::{Credentials, ReadError};
 
 /// `a=name:value` or `a=name` of a line.
 fn attribute(line: &str) -> Option<(&str, &str)> {

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::offer::Choice;
-use super::{Credentials, Fragment, Local, Offer, Sender, answer, restart};
+use super::{
+    Choice, Credentials, Description, Fragment, Kind, Local, Sender, Use, answer, offer, restart,
+};
 use crate::error::{FragmentError, OfferError};
 
 /// A browser's offer, with the candidates that come when it waits for them:
@@ -84,12 +85,20 @@ fn edited(edits: &[(&str, &str)]) -> String {
     })
 }
 
+/// What a player's offer leads to: sound and picture.
+fn choose(text: &str) -> Result<(Choice, Choice), OfferError> {
+    let offer = Description::parse(text)?;
+    let (_, audio) = offer.receiving(Kind::Audio)?;
+    let (_, video) = offer.receiving(Kind::Video)?;
+    Ok((audio.clone(), video.clone()))
+}
+
 fn error(edits: &[(&str, &str)]) -> OfferError {
-    Offer::parse(&edited(edits)).unwrap_err()
+    choose(&edited(edits)).unwrap_err()
 }
 
 fn video(edits: &[(&str, &str)]) -> Choice {
-    Offer::parse(&edited(edits)).unwrap().video
+    choose(&edited(edits)).unwrap().1
 }
 
 /// Without the lines that hold any of `what`.
@@ -99,11 +108,13 @@ fn without(what: &[&str]) -> String {
     lines.concat()
 }
 
-fn local_answer(offer: &Offer, estimate: bool) -> String {
-    let sender = |ssrc, resend| Sender {
+fn local_answer(offer: &Description, uses: &[Option<Use>], estimate: bool) -> String {
+    let sender = |ssrc, resend, track: &str| Sender {
         ssrc,
         resend,
         cname: "c".to_owned(),
+        stream: "PA_x|camera".to_owned(),
+        track: track.to_owned(),
     };
     let ice = Credentials {
         ufrag: "mine".to_owned(),
@@ -115,27 +126,32 @@ fn local_answer(offer: &Offer, estimate: bool) -> String {
         offer,
         &Local {
             session: 5,
+            version: 2,
             ice: &ice,
+            lite: true,
             fingerprint: "sha-256 AA",
             addresses: &addresses,
-            stream: "s",
+            active: offer.is_passive(),
             estimate,
-            audio: &sender(1, None),
-            video: &sender(2, Some(3)),
+            uses,
+            audio: Some(&sender(1, None, "TR_a")),
+            video: Some(&sender(2, Some(3), "TR_v")),
         },
     )
 }
 
 #[test]
 fn a_browser_gets_constrained_baseline_with_retransmission() {
-    let offer = Offer::parse(OFFER).unwrap();
-    assert_eq!((offer.video.payload, offer.video.resend), (108, Some(109)));
-    assert_eq!(offer.video.profile, Some(0x42_e0_1f));
-    assert_eq!((offer.audio.payload, offer.audio.resend), (111, None));
+    let (audio, video) = choose(OFFER).unwrap();
+    assert_eq!((video.payload, video.resend), (108, Some(109)));
+    assert_eq!(video.profile, Some(0x42_e0_1f));
+    assert_eq!((audio.payload, audio.resend), (111, None));
+    let offer = Description::parse(OFFER).unwrap();
     assert_eq!(offer.ice.ufrag, "OJiw");
-    assert!(!offer.is_dtls_client());
+    assert!(!offer.is_passive() && !offer.lite);
+    assert_eq!(offer.candidates.len(), 3);
     // Line ends of the other kind mean the same.
-    assert_eq!(Offer::parse(&OFFER.replace("\r\n", "\n")), Ok(offer));
+    assert_eq!(Description::parse(&OFFER.replace("\r\n", "\n")), Ok(offer));
 }
 
 #[test]
@@ -201,9 +217,9 @@ fn an_offer_that_does_not_receive_is_told_so() {
         }
     }
     // Both ways is fine: we send.
-    assert!(Offer::parse(&edited(&[("a=recvonly", "a=sendrecv")])).is_ok());
+    assert!(choose(&edited(&[("a=recvonly", "a=sendrecv")])).is_ok());
     assert!(
-        Offer::parse(&edited(&[
+        choose(&edited(&[
             ("m=video 9", "m=video 0"),
             ("a=mid:1\r\n", "a=mid:1\r\na=bundle-only\r\n")
         ]))
@@ -223,7 +239,7 @@ fn what_is_missing_is_named() {
         ("a=group", "BUNDLE"),
         ("v=0", "v=0"),
     ] {
-        let found = Offer::parse(&without(&[what])).unwrap_err().to_string();
+        let found = choose(&without(&[what])).unwrap_err().to_string();
         assert!(found.contains(part), "{what}: {found}");
     }
 }
@@ -245,28 +261,13 @@ fn what_is_wrong_is_named() {
         assert!(found.contains(part), "{found}");
     }
     let long = format!("{OFFER}{}", "a=x\r\n".repeat(20_000));
-    assert!(matches!(
-        Offer::parse(&long),
-        Err(OfferError::TooLarge { .. })
-    ));
+    assert!(matches!(choose(&long), Err(OfferError::TooLarge { .. })));
     let many = format!("{OFFER}{}", "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n".repeat(40));
-    assert!(matches!(Offer::parse(&many), Err(OfferError::Malformed(_))));
+    assert!(matches!(choose(&many), Err(OfferError::Malformed(_))));
 }
 
 #[test]
-fn payload_types_must_not_clash() {
-    let clash = error(&[
-        (
-            "a=fmtp:109 apt=108",
-            "a=fmtp:111 apt=108\r\na=rtpmap:111 rtx/90000",
-        ),
-        (" 108 109 ", " 108 111 "),
-    ]);
-    assert_eq!(
-        clash,
-        OfferError::Malformed("a payload type has two meanings".to_owned())
-    );
-    // Types that would be taken for RTCP are not used.
+fn payload_types_like_rtcp_are_not_used() {
     let rtcp = error(&[("111 63", "72 63"), ("rtpmap:111", "rtpmap:72")]);
     assert!(matches!(rtcp, OfferError::NoOpus { .. }));
 }
@@ -279,8 +280,12 @@ fn the_answer_follows_the_offer() {
         ("m=audio", &format!("{data}m=audio")),
         ("BUNDLE 0 1", "BUNDLE 2 0 1"),
     ]);
-    let offer = Offer::parse(&text).unwrap();
-    let text = local_answer(&offer, false);
+    let offer = Description::parse(&text).unwrap();
+    let send = Some(Use {
+        send: true,
+        ..Use::default()
+    });
+    let text = local_answer(&offer, &[None, send, send], false);
     let starts: Vec<&str> = text.lines().filter(|l| l.starts_with("m=")).collect();
     assert_eq!(
         starts,
@@ -295,8 +300,9 @@ fn the_answer_follows_the_offer() {
         "a=ice-lite",
         "a=setup:passive",
         "a=sendonly",
-        "a=msid:s audio",
-        "a=msid:s video",
+        "a=msid-semantic: WMS PA_x|camera",
+        "a=msid:PA_x|camera TR_a",
+        "a=msid:PA_x|camera TR_v",
         "a=ssrc-group:FID 2 3",
         "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
         "a=rtcp-fb:108 nack pli",
@@ -309,9 +315,68 @@ fn the_answer_follows_the_offer() {
     }
     assert!(!text.contains("transport"));
     assert!(!text.contains("goog-remb"));
-    assert!(local_answer(&offer, true).contains("a=rtcp-fb:111 transport-cc"));
-    let active = Offer::parse(&edited(&[("actpass", "passive")])).unwrap();
-    assert!(local_answer(&active, false).contains("a=setup:active"));
+    let estimating = local_answer(&offer, &[None, send, send], true);
+    assert!(estimating.contains("a=rtcp-fb:111 transport-cc"));
+    let active = Description::parse(&edited(&[("actpass", "passive")])).unwrap();
+    assert!(local_answer(&active, &[send, send], false).contains("a=setup:active"));
+}
+
+#[test]
+fn unused_sections_are_inactive_and_channels_taken() {
+    let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n\
+                a=sctp-port:5000\r\na=max-message-size:262144\r\na=sctp-init:AQAA\r\n\
+                a=ice-options:trickle goog-sped-v1\r\n";
+    let text = edited(&[("BUNDLE 0 1", "BUNDLE 0 1 2")]) + data;
+    let offer = Description::parse(&text).unwrap();
+    assert_eq!(offer.section("2").unwrap().largest, 262_144);
+    let does = |send, hear, data| Some(Use { send, hear, data });
+    let uses = [
+        does(false, true, false),
+        does(false, false, false),
+        does(false, false, true),
+    ];
+    let text = local_answer(&offer, &uses, false);
+    let directions: Vec<&str> = text
+        .lines()
+        .filter(|l| ["a=recvonly", "a=inactive", "a=sendrecv", "a=sendonly"].contains(l))
+        .collect();
+    assert_eq!(directions, ["a=recvonly", "a=inactive"]);
+    for line in [
+        "a=group:BUNDLE 0 1 2",
+        "m=video 9 UDP/TLS/RTP/SAVPF 108 109",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "a=sctp-port:5000",
+        "a=max-message-size:65536",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+    }
+    for part in ["a=msid:", "a=ssrc", "sctp-init", "goog-sped", "red/48000"] {
+        assert!(!text.contains(part), "{part} in\n{text}");
+    }
+}
+
+#[test]
+fn what_the_far_side_sends_is_read() {
+    let offer = Description::parse(&edited(&[(
+        "a=mid:0\r\n",
+        "a=mid:0\r\na=sendrecv\r\na=msid:- mic-1\r\na=ssrc:77 cname:x\r\na=ssrc:77 msid:a b\r\na=ssrc:x y\r\n",
+    ), ("a=recvonly\r\n", "")]))
+    .unwrap();
+    let section = offer.section("0").unwrap();
+    assert!(section.sends && section.receives);
+    assert_eq!(section.msid, Some((None, Some("mic-1".to_owned()))));
+    assert_eq!(section.ssrcs, [77]);
+    assert_eq!(offer.section("9"), None);
+}
+
+#[test]
+fn our_offers_name_our_addresses() {
+    let library = "v=0\r\nm=application 9 X Y\r\na=mid:a\r\na=candidate:1 1 udp 1 10.0.0.1 1 typ host\r\n\
+                   a=sctp-port:5000\r\na=max-message-size:262144\r\nm=audio 9 X 0\r\na=mid:b\r\n";
+    let text = offer(library, &["192.0.2.1:5".parse().unwrap()]);
+    assert_eq!(text.matches("a=candidate:").count(), 1);
+    assert!(text.contains("a=mid:a\r\na=candidate:1 1 udp 2130706431 192.0.2.1 5 typ host\r\n"));
+    assert!(text.contains("a=max-message-size:65536\r\n"));
 }
 
 #[test]
@@ -337,7 +402,8 @@ fn fragments() {
         );
     }
     let restarted = restart(
-        &Offer::parse(OFFER).unwrap(),
+        &Description::parse(OFFER).unwrap(),
+        &[Some(Use::default()); 2],
         &fragment.credentials().unwrap(),
         &["192.0.2.1:5".parse().unwrap()],
     );

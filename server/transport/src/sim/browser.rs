@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::media::{Direction, KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::channel::{ChannelConfig, ChannelId, Reliability};
+use str0m::media::{
+    Direction, Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTime as RtpTime, Mid,
+};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RawPacket;
 use str0m::rtp::rtcp::{Rtcp, SenderInfo};
@@ -24,6 +27,9 @@ pub(crate) struct Browser {
     pub sound: Vec<MediaData>,
     pub pictures: Vec<MediaData>,
     pub reports: Vec<SenderInfo>,
+    pub microphone: Option<Mid>,
+    pub channels: Vec<(ChannelId, String)>,
+    pub messages: Vec<(String, Vec<u8>)>,
 }
 
 impl Browser {
@@ -45,6 +51,9 @@ impl Browser {
             sound: Vec::new(),
             pictures: Vec::new(),
             reports: Vec::new(),
+            microphone: None,
+            channels: Vec::new(),
+            messages: Vec::new(),
         }
     }
 
@@ -67,6 +76,109 @@ impl Browser {
         let (offer, pending) = sdp.apply().unwrap();
         self.pending = Some(pending);
         offer.to_sdp_string()
+    }
+
+    /// The offer of a room's client: spare sections to receive in, and the
+    /// channels that it opens.
+    pub(crate) fn offer_room(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        let mut add = |kind| {
+            let mids = [(); 3].map(|()| sdp.add_media(kind, Direction::RecvOnly, None, None, None));
+            mids[0]
+        };
+        self.audio = add(MediaKind::Audio);
+        self.video = add(MediaKind::Video);
+        for (label, ordered) in [("_lossy", false), ("_reliable", true)] {
+            sdp.add_channel_with_config(ChannelConfig {
+                label: label.to_owned(),
+                ordered,
+                reliability: if ordered {
+                    Reliability::Reliable
+                } else {
+                    Reliability::MaxRetransmits { retransmits: 0 }
+                },
+                ..ChannelConfig::default()
+            });
+        }
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    /// An offer with sound both ways in one section, as voice clients make.
+    pub(crate) fn offer_both_ways(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        self.audio = sdp.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        self.video = sdp.add_media(MediaKind::Video, Direction::SendRecv, None, None, None);
+        self.microphone = Some(self.audio);
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    /// An offer of a channel and nothing else.
+    pub(crate) fn offer_channel(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        sdp.add_channel("_reliable".to_owned());
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    /// A further offer, with a microphone in it.
+    pub(crate) fn offer_microphone(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        let track = Some("mic".to_owned());
+        self.microphone =
+            Some(sdp.add_media(MediaKind::Audio, Direction::SendOnly, None, track, None));
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    /// A further offer that changes what a section does.
+    pub(crate) fn offer_direction(&mut self, mid: Mid, direction: Direction) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        sdp.set_direction(mid, direction);
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    /// Moves to another address, and a further offer with an ICE restart.
+    pub(crate) fn offer_restart(&mut self, address: SocketAddr) -> String {
+        self.address = address;
+        let candidate = Candidate::host(address, "udp").unwrap();
+        self.rtc.add_local_candidate(candidate);
+        let mut sdp = self.rtc.sdp_api();
+        sdp.ice_restart(true);
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    fn apply(&mut self, (offer, pending): (SdpOffer, SdpPendingOffer)) -> String {
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    /// Answers our offer.
+    pub(crate) fn accept(&mut self, offer: &str) -> String {
+        let offer = SdpOffer::from_sdp_string(offer).unwrap();
+        let answer = self.rtc.sdp_api().accept_offer(offer).unwrap();
+        answer.to_sdp_string()
+    }
+
+    /// 20 ms of sound from the microphone.
+    pub(crate) fn speak(&mut self, now: Instant, packet: u64, data: &[u8]) {
+        let mid = self.microphone.unwrap();
+        let writer = self.rtc.writer(mid).unwrap();
+        let payload = writer.payload_params().next().unwrap().pt();
+        let time = RtpTime::new(packet * 960, Frequency::FORTY_EIGHT_KHZ);
+        writer.write(payload, now, time, data).unwrap();
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+    }
+
+    /// Sends a message. False when there is no room for it now.
+    pub(crate) fn send(&mut self, now: Instant, label: &str, data: &[u8]) -> bool {
+        let (id, _) = self.channels.iter().find(|(_, l)| l == label).unwrap();
+        let sent = self.rtc.channel(*id).unwrap().write(true, data).unwrap();
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        sent
     }
 
     pub(crate) fn answer(&mut self, answer: &str) {
@@ -156,6 +268,11 @@ impl Browser {
                 }),
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(Event::ChannelOpen(id, label)) => self.channels.push((id, label)),
+                Output::Event(Event::ChannelData(data)) => {
+                    let label = self.channels.iter().find(|(id, _)| *id == data.id);
+                    self.messages.push((label.unwrap().1.clone(), data.data));
+                }
                 Output::Event(Event::MediaData(data)) if data.mid == self.video => {
                     self.pictures.push(data);
                 }

@@ -9,9 +9,8 @@ use super::{World, ms};
 use crate::doorbell::lock;
 use crate::error::{FragmentError, OfferError};
 use crate::inbox::BOUND;
-use crate::peer::Peer;
 use crate::sim::browser::Browser;
-use crate::viewer::{Event, Reason, State, ViewerSettings};
+use crate::viewer::{Event, Reason, State};
 
 #[test]
 fn a_viewer_that_vanishes_is_let_go() {
@@ -131,11 +130,9 @@ fn there_is_a_limit() {
     let mut world = World::with(None, 1);
     world.join();
     let mut browser = Browser::new(world.now, SocketAddr::from(([10, 0, 1, 9], 1)));
-    let settings = ViewerSettings::default();
     let offer = browser.offer();
-    let (_, peer) =
-        Peer::accept(world.now, &world.config, &mut world.rng, &offer, &settings).unwrap();
-    let full = lock(&world.core).insert(world.now, peer);
+    let (_, peer) = world.accept(&offer).unwrap();
+    let full = lock(&world.core).insert(world.now, peer, None);
     assert_eq!(full, Err(OfferError::Full { limit: 1 }));
 }
 

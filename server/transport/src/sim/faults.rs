@@ -6,9 +6,8 @@ use proptest::prelude::*;
 
 use super::{SERVER, World, ms};
 use crate::doorbell::lock;
-use crate::peer::Peer;
 use crate::sdp::tests::OFFER;
-use crate::viewer::{State, ViewerSettings};
+use crate::viewer::State;
 
 /// A STUN binding request for `name` with a password that cannot be right.
 fn forged(name: &str) -> Vec<u8> {
@@ -47,7 +46,7 @@ fn a_check_with_a_wrong_password_moves_nothing() {
 }
 
 #[derive(Clone, Debug)]
-enum Mutation {
+pub(super) enum Mutation {
     Delete(usize),
     Repeat(usize),
     Swap(usize, usize),
@@ -56,7 +55,7 @@ enum Mutation {
     Number(usize, u32),
 }
 
-fn mutation() -> impl Strategy<Value = Mutation> {
+pub(super) fn mutation() -> impl Strategy<Value = Mutation> {
     let place = 0..10_000_usize;
     prop_oneof![
         place.clone().prop_map(Mutation::Delete),
@@ -68,7 +67,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-fn mutate(text: &str, mutations: &[Mutation]) -> String {
+pub(super) fn mutate(text: &str, mutations: &[Mutation]) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for mutation in mutations {
         let count = lines.len().max(1);
@@ -109,14 +108,11 @@ proptest! {
     fn no_offer_brings_it_down(mutations in proptest::collection::vec(mutation(), 1..6)) {
         let mut world = World::new();
         let text = mutate(OFFER, &mutations);
-        let settings = ViewerSettings::default();
         // An answer or an error; and what is answered can be inserted, timed
         // and restarted.
-        if let Ok((answer, peer)) =
-            Peer::accept(world.now, &world.config, &mut world.rng, &text, &settings)
-        {
+        if let Ok((answer, peer)) = world.accept(&text) {
             prop_assert!(answer.starts_with("v=0\r\n"));
-            let id = lock(&world.core).insert(world.now, peer).unwrap();
+            let id = world.seat(peer, None).id();
             world.talking = false;
             world.run(ms(100));
             let fragment = format!("a=ice-ufrag:abcd\r\na=ice-pwd:{}\r\n", "x".repeat(24));

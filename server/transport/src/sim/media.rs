@@ -221,7 +221,7 @@ fn a_bad_path_is_not_flooded_with_retransmissions() {
 #[test]
 fn estimation_delays_nothing() {
     let mut world = World::with(
-        Some(crate::peer::Estimation {
+        Some(crate::config::Estimation {
             start: 300_000,
             most: 3_000_000,
         }),

@@ -5,6 +5,7 @@
 pub(crate) mod browser;
 mod connection;
 mod faults;
+mod links;
 mod media;
 mod network;
 
@@ -19,9 +20,11 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use self::browser::Browser;
 use self::network::Network;
+use crate::config::{Config, Estimation, Place};
 use crate::core::Core;
 use crate::doorbell::{Doorbell, lock};
-use crate::peer::{Config, Estimation, Peer};
+use crate::error::OfferError;
+use crate::peer::Peer;
 use crate::viewer::{Control, Event, Viewer, ViewerSettings};
 
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 4_000);
@@ -72,7 +75,7 @@ impl World {
         Self {
             start,
             now: start,
-            core: Arc::new(Mutex::new(Core::new(config.clone(), limit))),
+            core: Arc::new(Mutex::new(Core::new(limit))),
             config,
             doorbell: Arc::default(),
             network: Network::new(7),
@@ -96,12 +99,8 @@ impl World {
         let address = SocketAddr::from(([10, 0, 1, 1], 5_000 + number as u16));
         let mut browser = Browser::new(self.now, address);
         let offer = browser.offer();
-        let settings = ViewerSettings::default();
-        let (answer, peer) =
-            Peer::accept(self.now, &self.config, &mut self.rng, &offer, &settings).unwrap();
-        let slot = peer.slot().clone();
-        let id = lock(&self.core).insert(self.now, peer).unwrap();
-        let control = Control::new(id, slot, self.core.clone(), self.doorbell.clone());
+        let (answer, peer) = self.accept(&offer).unwrap();
+        let control = self.seat(peer, None);
         browser.answer(&answer);
         self.pairs.push(Pair {
             viewer: Some(Viewer::new(control)),
@@ -110,6 +109,19 @@ impl World {
             events: Vec::new(),
         });
         number
+    }
+
+    fn accept(&mut self, offer: &str) -> Result<(String, Peer), OfferError> {
+        let wanted = (&ViewerSettings::default()).into();
+        let place = Place::shared(&self.config);
+        let accepted = Peer::accept(self.now, &self.config, &mut self.rng, offer, wanted, place);
+        accepted.map(|(answer, peer)| (answer.sdp, peer))
+    }
+
+    fn seat(&mut self, peer: Peer, port: Option<u16>) -> Control {
+        let slot = peer.slot().clone();
+        let id = lock(&self.core).insert(self.now, peer, port).unwrap();
+        Control::new(id, slot, self.core.clone(), self.doorbell.clone())
     }
 
     fn join_connected(&mut self) -> usize {
@@ -157,7 +169,7 @@ impl World {
         }
         self.now = self.now.max(next);
         while let Some(d) = self.network.take(self.now) {
-            if d.to == SocketAddr::from(SERVER) {
+            if d.to.ip() == SocketAddr::from(SERVER).ip() {
                 lock(&self.core).handle_datagram(self.now, d.from, d.to, &d.bytes);
             } else if let Some(pair) = self.pairs.iter_mut().find(|p| p.browser.address() == d.to) {
                 pair.browser.receive(self.now, d.from, &d.bytes);
