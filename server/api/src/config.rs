@@ -44,6 +44,8 @@ pub struct Config {
     /// File that keeps contexts (what vendor sessions open with). Default
     /// `None`: they end with the process.
     pub contexts: Option<PathBuf>,
+    /// LiveKit rooms. Default: a key of its own, that ends with the process.
+    pub rooms: rooms::Settings,
 }
 
 impl Default for Config {
@@ -59,6 +61,7 @@ impl Default for Config {
             body_pause: Duration::from_mins(1),
             vendor_grace: Duration::from_secs(5),
             contexts: None,
+            rooms: rooms::Settings::default(),
         }
     }
 }
@@ -92,6 +95,9 @@ pub enum ConfigError {
     /// The file of contexts is not one.
     #[error("the contexts in {0} cannot be read: {1}")]
     Contexts(PathBuf, #[source] std::io::Error),
+    /// See [`livekit::token::KeyError`].
+    #[error(transparent)]
+    LiveKitKey(#[from] livekit::token::KeyError),
     /// Not an address.
     #[error("the public URL '{0}' is not an http or https address")]
     PublicUrl(String),

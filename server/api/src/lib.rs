@@ -19,8 +19,10 @@ mod config;
 mod edge;
 pub mod events;
 mod extract;
+mod guest;
 mod health;
 mod liveavatar;
+mod livekit;
 mod metrics;
 mod openapi;
 pub mod problem;
@@ -59,6 +61,7 @@ pub fn router(state: State) -> Router {
     routes
         .merge(liveavatar::routes())
         .merge(streaming::routes())
+        .merge(livekit::routes())
         .fallback(assets::fallback)
         .method_not_allowed_fallback(method_not_allowed)
         // Every handler that reads a body names its own limit.

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::problem::{self, Code};
 use crate::socket::{ClientMessage, ServerMessage};
 use crate::state::State;
-use crate::{catalogue, events, health, metrics, recordings, sessions, socket, speak, whep};
+use crate::{catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, whep};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -122,6 +122,20 @@ const REFUSALS: &[(&str, &[Code])] = {
                 C::NoMediaPort,
             ],
         ),
+        (
+            "join_room",
+            &[
+                C::InvalidRequest,
+                C::Forbidden,
+                C::NotFound,
+                C::SessionClosed,
+                C::PayloadTooLarge,
+                C::UnsupportedMediaType,
+                C::RoomRefused,
+            ],
+        ),
+        ("get_room", SESSION),
+        ("leave_room", SESSION),
         ("whep_options", &[]),
         (
             "whep_patch",
@@ -192,6 +206,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(events::routes())
         .merge(socket::routes())
         .merge(whep::routes())
+        .merge(guest::routes())
         .merge(recordings::routes())
         .merge(catalogue::routes())
         .merge(health::routes())

@@ -78,6 +78,7 @@ codes! {
     TooManyTurns = "too_many_turns", TOO_MANY_REQUESTS, "Too many turns are waiting.";
     TooFarAhead = "too_far_ahead", TOO_MANY_REQUESTS, "Too much sound waits to be played.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something failed inside the server.";
+    RoomRefused = "room_refused", BAD_GATEWAY, "The LiveKit room cannot be joined.";
     TooManySessions = "too_many_sessions", SERVICE_UNAVAILABLE, "The server is full.";
     TooManyViewers = "too_many_viewers", SERVICE_UNAVAILABLE, "No further viewer can join.";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, "The server is going down.";

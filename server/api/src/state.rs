@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use engine::{Engine, Handle};
+use rooms::{Away, Rooms};
 
 use crate::auth::Keys;
 use crate::catalogue::Previews;
@@ -35,6 +36,8 @@ pub struct State {
     pub(crate) vendor: Table,
     pub(crate) vendor_grace: Duration,
     pub(crate) contexts: Contexts,
+    pub(crate) rooms: Rooms,
+    pub(crate) away: Away,
     openapi: Bytes,
     /// Identifiers of sessions, the oldest first.
     sessions: Mutex<VecDeque<Arc<str>>>,
@@ -53,6 +56,8 @@ impl State {
             return Err(ConfigError::ShortKey(key.len()));
         }
         Ok(Self {
+            rooms: Rooms::new(engine.clone(), config.rooms.clone())?,
+            away: Away::default(),
             engine,
             keys: Keys::new(&config.api_keys),
             tokens: Tokens::new(config.token_secret.as_deref(), config.token_lifetime)?,

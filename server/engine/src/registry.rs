@@ -179,6 +179,12 @@ impl Engine {
         self.0.recordings.as_ref()
     }
 
+    /// The media port, if there is one.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        self.0.endpoint.as_ref()
+    }
+
     /// Whether new sessions are refused because the server goes down.
     #[must_use]
     pub fn draining(&self) -> bool {

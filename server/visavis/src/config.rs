@@ -118,6 +118,12 @@ layers! {
         /// Secret of session tokens [default: a new one at each start]
         #[arg(long, env = "VISAVIS_TOKEN_SECRET", hide_env_values = true)]
         token_secret: String,
+        /// Keys of LiveKit tokens, as ID:SECRET, separated by commas [default: one of its own]
+        #[arg(long, env = "VISAVIS_LIVEKIT_KEYS", value_delimiter = ',', hide_env_values = true)]
+        livekit_keys: Vec<String>,
+        /// Seconds that a client of a room that vanished may come back [default: 15]
+        #[arg(long, env = "VISAVIS_ROOM_GRACE_S")]
+        room_grace_s: u64,
         /// Avatar of sessions that name none [default: maya]
         #[arg(long, env = "VISAVIS_AVATAR")]
         avatar: String,
@@ -227,6 +233,19 @@ impl Config {
     #[must_use]
     pub fn api_keys(&self) -> Vec<String> {
         self.api_keys.clone().unwrap_or_default()
+    }
+
+    /// LiveKit rooms.
+    #[must_use]
+    pub fn livekit(&self) -> ::rooms::Settings {
+        let default = ::rooms::Settings::default();
+        ::rooms::Settings {
+            keys: self.livekit_keys.clone().unwrap_or_default(),
+            grace: self
+                .room_grace_s
+                .map_or(default.grace, std::time::Duration::from_secs),
+            ..default
+        }
     }
 
     /// Address for links.

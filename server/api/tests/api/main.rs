@@ -11,6 +11,7 @@ mod documented;
 mod events;
 mod hostile;
 mod liveavatar;
+mod livekit;
 mod pages;
 mod recordings;
 mod server;

@@ -1,0 +1,170 @@
+//! LiveKit's signalling: a WebSocket by which clients join the room of their
+//! token, and the addresses by which they find out why they could not.
+//!
+//! These are LiveKit's addresses, so errors are plain text, as its clients
+//! read them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Query, State as Shared};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use livekit::Join;
+use livekit::room::MOST_FRAME;
+use livekit::token::Claims;
+use rooms::{ConnectError, Connection, Rooms};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use crate::state::State;
+
+/// How long a client may take to read a frame.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Closed because the server has no room (RFC 6455 §7.4, registry: Try Again
+/// Later).
+const TRY_AGAIN: u16 = 1_013;
+
+/// What clients send in the query; the rest is about themselves.
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    access_token: Option<String>,
+    join_request: Option<String>,
+    reconnect: Option<String>,
+    sid: Option<String>,
+}
+
+/// A refusal as LiveKit's clients read it.
+type Refusal = (StatusCode, String);
+
+/// The routes of this module.
+pub(crate) fn routes() -> Router<Arc<State>> {
+    Router::new()
+        .route("/rtc", get(dual))
+        .route("/rtc/v1", get(single))
+        .route("/rtc/validate", get(validate))
+        .route("/rtc/v1/validate", get(validate))
+}
+
+/// Joins with one peer connection for both directions.
+async fn single(
+    shared: Shared<Arc<State>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    let upgrade = upgrade.map_err(|_| no_upgrade())?;
+    let claims = claims(&shared, &asked, &headers)?;
+    let request = asked.join_request.as_deref().unwrap_or_default();
+    let join =
+        Join::single(request).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    Ok(enter(shared.rooms.clone(), upgrade, claims, join))
+}
+
+/// Joins with a peer connection for each direction.
+async fn dual(
+    shared: Shared<Arc<State>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    let upgrade = upgrade.map_err(|_| no_upgrade())?;
+    let claims = claims(&shared, &asked, &headers)?;
+    let resumes = matches!(asked.reconnect.as_deref(), Some("1" | "true"));
+    let join = Join::dual(resumes, asked.sid.as_deref().unwrap_or_default());
+    Ok(enter(shared.rooms.clone(), upgrade, claims, join))
+}
+
+/// Tells a client whether it could have joined. (LiveKit's clients take 404
+/// for a server that does not know the address.)
+async fn validate(
+    shared: Shared<Arc<State>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<&'static str, Refusal> {
+    claims(&shared, &asked, &headers)?;
+    if let Some(request) = &asked.join_request {
+        Join::single(request).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    }
+    Ok("success")
+}
+
+fn no_upgrade() -> Refusal {
+    let why = "this address takes WebSockets only";
+    (StatusCode::NOT_FOUND, why.to_owned())
+}
+
+/// What the token of a request says.
+fn claims(state: &State, asked: &Asked, headers: &HeaderMap) -> Result<Claims, Refusal> {
+    let refused = |why: String| (StatusCode::UNAUTHORIZED, why);
+    let bearer = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let token = bearer
+        .or(asked.access_token.as_deref())
+        .ok_or_else(|| refused("no access token was sent".to_owned()))?;
+    state
+        .rooms
+        .check(token.trim())
+        .map_err(|error| refused(error.to_string()))
+}
+
+fn enter(rooms: Rooms, upgrade: WebSocketUpgrade, claims: Claims, join: Join) -> Response {
+    upgrade
+        .max_message_size(MOST_FRAME)
+        .max_frame_size(MOST_FRAME)
+        .on_upgrade(move |socket| async move {
+            match rooms.connect(claims, join) {
+                Ok(connection) => converse(socket, connection).await,
+                Err(error) => refuse(socket, &error).await,
+            }
+        })
+        .into_response()
+}
+
+async fn refuse(mut socket: WebSocket, error: &ConnectError) {
+    tracing::info!(%error, "a client cannot join");
+    let frame = CloseFrame {
+        code: TRY_AGAIN,
+        reason: error.to_string().into(),
+    };
+    // One that does not read it finds out by itself.
+    let _ = timeout(PATIENCE, socket.send(Message::Close(Some(frame)))).await;
+}
+
+/// Passes frames both ways until one side ends it.
+async fn converse(mut socket: WebSocket, mut connection: Connection) {
+    let code = loop {
+        tokio::select! {
+            frame = connection.next() => {
+                let Some(frame) = frame else {
+                    break close_code::NORMAL;
+                };
+                let sent = socket.send(Message::Binary(frame.into()));
+                if !matches!(timeout(PATIENCE, sent).await, Ok(Ok(()))) {
+                    return;
+                }
+            }
+            message = socket.recv() => match message {
+                Some(Ok(Message::Binary(frame))) => connection.frame(&frame),
+                // Pings are answered below us.
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => connection.heard(),
+                // The protocol's other form, JSON, which no client of today sends.
+                Some(Ok(Message::Text(_))) => break close_code::UNSUPPORTED,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+            },
+        }
+    };
+    let frame = CloseFrame {
+        code,
+        reason: "".into(),
+    };
+    let _ = timeout(PATIENCE, socket.send(Message::Close(Some(frame)))).await;
+}
