@@ -53,7 +53,7 @@ def wear(figure, colour, width=0.0265, height=0.020):
     ears = figure.rest[:13380]
     for side, hinge in outer:
         head = ears[(np.abs(ears[:, 2] - hinge[2]) < 0.012) & (ears[:, 0] * side > 0)]
-        head = head[head[:, 1] < figure.eyes[0][1] + 0.095]
+        head = head[head[:, 1] < figure.eyes[0][1] + 0.065]
         reach = np.abs(head[:, 0]).max() + 0.003
         end = np.array([side * reach, figure.eyes[0][1] + 0.085, hinge[2] - 0.002])
         tube("glasses temple", np.stack([hinge, (hinge + end) / 2, end]), RIM, frame)
