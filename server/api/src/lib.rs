@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acting;
 mod assets;
 mod auth;
 mod catalogue;

@@ -16,7 +16,9 @@ use utoipa_axum::routes;
 use crate::problem::{self, Code};
 use crate::socket::{ClientMessage, ServerMessage};
 use crate::state::State;
-use crate::{catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, whep};
+use crate::{
+    acting, catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, whep,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -203,6 +205,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(sessions::routes())
         .merge(speak::routes())
+        .merge(acting::routes())
         .merge(events::routes())
         .merge(socket::routes())
         .merge(whep::routes())

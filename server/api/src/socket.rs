@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::acting::{self, Feeling, IdleState};
 use crate::auth::Session as Asked;
 use crate::events;
 use crate::extract::{Query, parse};
@@ -55,12 +56,17 @@ pub(crate) enum ClientMessage {
     /// Say a whole text.
     #[serde(rename = "speak")]
     Speak {
-        /// The text.
+        /// The text, in which tags move the face.
         text: String,
         #[serde(default)]
         mode: SpeakMode,
         /// Another voice than the session's.
         voice: Option<String>,
+        /// How the face feels about it.
+        emotion: Option<Feeling>,
+        /// How much of it shows, 0 to 1. Default 1.
+        #[schema(minimum = 0, maximum = 1)]
+        intensity: Option<f32>,
     },
     /// A text begins that is still being written.
     #[serde(rename = "text.begin")]
@@ -69,6 +75,11 @@ pub(crate) enum ClientMessage {
         mode: SpeakMode,
         /// Another voice than the session's.
         voice: Option<String>,
+        /// How the face feels about it.
+        emotion: Option<Feeling>,
+        /// How much of it shows, 0 to 1. Default 1.
+        #[schema(minimum = 0, maximum = 1)]
+        intensity: Option<f32>,
     },
     /// The next piece of it.
     #[serde(rename = "text.append")]
@@ -86,6 +97,11 @@ pub(crate) enum ClientMessage {
         rate: u32,
         #[serde(default)]
         mode: SpeakMode,
+        /// How the face feels about it.
+        emotion: Option<Feeling>,
+        /// How much of it shows, 0 to 1. Default 1.
+        #[schema(minimum = 0, maximum = 1)]
+        intensity: Option<f32>,
     },
     /// It is complete.
     #[serde(rename = "audio.end")]
@@ -93,6 +109,12 @@ pub(crate) enum ClientMessage {
     /// Stop what is being said.
     #[serde(rename = "interrupt")]
     Interrupt {},
+    /// What the face does while nothing is said.
+    #[serde(rename = "state")]
+    State {
+        /// From now on.
+        state: IdleState,
+    },
     /// When a turn was shown.
     #[serde(rename = "shown")]
     Shown {
@@ -318,14 +340,27 @@ impl Talk {
 
     async fn take(&mut self, message: ClientMessage) -> Result<Option<ServerMessage>, Problem> {
         match message {
-            ClientMessage::Speak { text, mode, voice } => {
-                let turn = say(&self.handle, &text, mode, voice).await?;
+            ClientMessage::Speak {
+                text,
+                mode,
+                voice,
+                emotion,
+                intensity,
+            } => {
+                let mood = acting::mood(emotion, intensity)?;
+                let turn = say(&self.handle, &text, mode, voice, mood).await?;
                 return Ok(Some(ServerMessage::Accepted { turn }));
             }
-            ClientMessage::TextBegin { mode, voice } => {
+            ClientMessage::TextBegin {
+                mode,
+                voice,
+                emotion,
+                intensity,
+            } => {
                 self.nothing_open()?;
                 self.feed = Feed::NoText;
-                let turn = open_text(&self.handle, mode, voice).await?;
+                let mood = acting::mood(emotion, intensity)?;
+                let turn = open_text(&self.handle, mode, voice, mood).await?;
                 let number = turn.turn().0;
                 self.feed = Feed::Text(turn);
                 return Ok(Some(ServerMessage::Accepted { turn: number }));
@@ -345,10 +380,16 @@ impl Talk {
                 Feed::Text(_) | Feed::NoText => self.feed = Feed::Nothing,
                 _ => return Err(not_open("text")),
             },
-            ClientMessage::AudioBegin { rate, mode } => {
+            ClientMessage::AudioBegin {
+                rate,
+                mode,
+                emotion,
+                intensity,
+            } => {
                 self.nothing_open()?;
                 self.feed = Feed::NoSound;
-                let turn = open_sound(&self.handle, mode, rate).await?;
+                let mood = acting::mood(emotion, intensity)?;
+                let turn = open_sound(&self.handle, mode, rate, mood).await?;
                 let number = turn.turn().0;
                 let samples = Samples::new(Encoding::S16Le, 1)
                     .map_err(|error| Problem::new(Code::BadAudio, error.to_string()))?;
@@ -362,6 +403,7 @@ impl Talk {
             ClientMessage::Interrupt {} => {
                 self.handle.interrupt();
             }
+            ClientMessage::State { state } => self.handle.pose(state.into()),
             ClientMessage::Shown { turn, after_ms } => Shown::note(turn, after_ms, &self.handle)?,
             ClientMessage::Ping {} => {
                 self.handle.touch();

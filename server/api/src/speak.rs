@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use engine::{Handle, Mode, SoundTurn, SpeakError, TextTurn};
 use futures_util::StreamExt;
+use media::Mood;
 use serde::{Deserialize, Serialize};
 use speech::pcm::{Encoding, Samples};
 use speech::wav;
@@ -18,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::acting::{self, Feeling};
 use crate::auth::Session as Asked;
 use crate::extract::{MediaType, Query, blocking, parse};
 use crate::problem::{Code, Problem, shown};
@@ -55,7 +57,10 @@ impl From<SpeakMode> for Mode {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Speak {
     /// The text. Markdown is taken off, numbers and the like are read as
-    /// people say them.
+    /// people say them. Tags move the face and are not spoken: an emotion from
+    /// there on, with an intensity if wanted (`[happy]`, `[serious:0.5]`), or a
+    /// gesture at the next word (`[nod]`, `[shake]`, `[raise_brows]`, `[wink]`).
+    /// What is no tag stays text.
     #[schema(
         example = "Good morning! It is 8:30, and 12 °C outside.",
         pattern = r"\S"
@@ -65,6 +70,11 @@ pub(crate) struct Speak {
     mode: SpeakMode,
     /// Another voice than the session's.
     voice: Option<String>,
+    /// How the face feels about it. Tags in the text change it.
+    emotion: Option<Feeling>,
+    /// How much of it shows, 0 to 1. Default 1.
+    #[schema(minimum = 0, maximum = 1)]
+    intensity: Option<f32>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -76,6 +86,12 @@ pub(crate) struct SpeakQuery {
     mode: SpeakMode,
     /// For `text/plain`: another voice than the session's.
     voice: Option<String>,
+    /// For bodies that are not JSON: how the face feels about it.
+    #[param(inline)]
+    emotion: Option<Feeling>,
+    /// How much of it shows, 0 to 1. Default 1.
+    #[param(minimum = 0, maximum = 1)]
+    intensity: Option<f32>,
     /// A session token, where headers cannot be set.
     #[serde(rename = "token")]
     _token: Option<String>,
@@ -143,9 +159,14 @@ pub(crate) async fn open_text(
     handle: &Handle,
     mode: SpeakMode,
     voice: Option<String>,
+    mood: Option<Mood>,
 ) -> Result<TextTurn, Problem> {
     let handle = handle.clone();
-    Ok(blocking(move || handle.speak(mode.into(), voice.as_deref())).await??)
+    let turn = blocking(move || handle.speak(mode.into(), voice.as_deref())).await??;
+    if let Some(mood) = mood {
+        turn.feel(mood)?;
+    }
+    Ok(turn)
 }
 
 /// Opens a sound turn.
@@ -153,9 +174,14 @@ pub(crate) async fn open_sound(
     handle: &Handle,
     mode: SpeakMode,
     rate: u32,
+    mood: Option<Mood>,
 ) -> Result<SoundTurn, Problem> {
     let handle = handle.clone();
-    Ok(blocking(move || handle.push(mode.into(), rate)).await??)
+    let turn = blocking(move || handle.push(mode.into(), rate)).await??;
+    if let Some(mood) = mood {
+        turn.feel(mood)?;
+    }
+    Ok(turn)
 }
 
 /// Says a whole text. Nothing of it is said when it is too long.
@@ -164,6 +190,7 @@ pub(crate) async fn say(
     text: &str,
     mode: SpeakMode,
     voice: Option<String>,
+    mood: Option<Mood>,
 ) -> Result<u64, Problem> {
     if text.trim().is_empty() {
         return Err(empty());
@@ -172,7 +199,7 @@ pub(crate) async fn say(
     if text.len() > limit {
         return Err(too_long(limit));
     }
-    let turn = open_text(handle, mode, voice).await?;
+    let turn = open_text(handle, mode, voice, mood).await?;
     turn.append(text)?;
     Ok(turn.turn().0)
 }
@@ -251,10 +278,12 @@ impl Input {
             bytes.extend_from_slice(&piece);
         }
         let speak: Speak = parse(&bytes)?;
-        say(&self.handle, &speak.text, speak.mode, speak.voice).await
+        let mood = acting::mood(speak.emotion, speak.intensity)?;
+        say(&self.handle, &speak.text, speak.mode, speak.voice, mood).await
     }
 
     async fn text(&mut self) -> Result<u64, Problem> {
+        let mood = acting::mood(self.query.emotion, self.query.intensity)?;
         let limit = limit(&self.handle);
         if self.length.is_some_and(|length| length > limit) {
             return Err(too_long(limit));
@@ -279,7 +308,7 @@ impl Input {
                 }
                 if !waiting.trim().is_empty() {
                     let voice = self.query.voice.clone();
-                    let opened = open_text(&self.handle, self.query.mode, voice).await?;
+                    let opened = open_text(&self.handle, self.query.mode, voice, mood).await?;
                     opened.append(&std::mem::take(&mut waiting))?;
                     turn = Some(opened);
                 }
@@ -295,6 +324,7 @@ impl Input {
     }
 
     async fn sound(&mut self, mut decoder: Decoder) -> Result<u64, Problem> {
+        let mood = acting::mood(self.query.emotion, self.query.intensity)?;
         let mut turn: Option<SoundTurn> = None;
         while let Some(bytes) = next(&mut self.stream, self.pause).await? {
             let sound = decoder.push(&bytes)?;
@@ -303,7 +333,7 @@ impl Input {
             };
             let turn = match &mut turn {
                 Some(turn) => turn,
-                None => turn.insert(open_sound(&self.handle, self.query.mode, rate).await?),
+                None => turn.insert(open_sound(&self.handle, self.query.mode, rate, mood).await?),
             };
             // A body that comes in one piece must not be taken in one piece.
             for second in sound.chunks(rate.max(1) as usize) {

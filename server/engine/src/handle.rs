@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use media::seam::MouthSource;
-use media::{MediaTime, Turn};
+use media::{MediaTime, Posture, Turn};
 use serde::{Deserialize, Serialize};
 use session::{CloseReason, Interrupted, Receipt, TurnError};
 use speech::resample::Resampler;
@@ -222,6 +222,12 @@ impl Handle {
     /// Ends all open turns at once.
     pub fn interrupt(&self) -> Option<Interrupted> {
         self.0.live.interrupt()
+    }
+
+    /// What the face does from now on while nothing is said. Thinking is over
+    /// when a turn begins to speak; listening goes on after it.
+    pub fn pose(&self, posture: Posture) {
+        self.0.live.with(|c| c.pose(posture));
     }
 
     /// Follows the events: after the numbered one, or from now on.

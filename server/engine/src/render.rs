@@ -12,6 +12,7 @@ use session::event::Timed;
 use session::pipeline::{Meter, PipelineError};
 use session::{Event, Limits, Parts, Pipeline};
 use speech::cut::Cutter;
+use speech::tags::Tags;
 use thiserror::Error;
 
 use crate::assemble::mouth_source;
@@ -28,7 +29,7 @@ pub const LEAD_OUT: i64 = CLOCK_HZ * 3 / 5;
 pub enum Script {
     /// Text, spoken by a voice.
     Text {
-        /// The text.
+        /// The text, in which tags ([`speech::tags`]) move the face.
         text: String,
         /// Who speaks it.
         voice: Arc<dyn Voice>,
@@ -160,8 +161,14 @@ impl Renderer<'_> {
     ) -> Result<(), RenderError> {
         let conductor = self.pipeline.conductor();
         let turn = open(&conductor, mouth_source(voice));
-        let mut cutter = Cutter::new();
-        let mut clauses = cutter.push(text);
+        let (mut tags, mut cutter) = (Tags::new(), Cutter::new());
+        let mut clauses = Vec::new();
+        for piece in [tags.push(text), tags.finish()] {
+            for (at, cue) in piece.cues {
+                alive(conductor.lock().cue(turn, at, cue));
+            }
+            clauses.extend(cutter.push(&piece.text));
+        }
         clauses.extend(cutter.finish());
         for clause in clauses {
             let end = clause.range.end;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use media::{CLOCK_HZ, Turn};
+use media::{CLOCK_HZ, Cue, Mood, Turn};
 use speech::resample::Resampler;
 
 use crate::handle::SpeakError;
@@ -36,6 +36,14 @@ impl SoundTurn {
     #[must_use]
     pub const fn turn(&self) -> Turn {
         self.turn
+    }
+
+    /// Sets the mood that the turn begins with. Ends with the turn.
+    ///
+    /// # Errors
+    /// [`SpeakError::Over`]: the turn was interrupted.
+    pub fn feel(&self, mood: Mood) -> Result<(), SpeakError> {
+        Ok(self.live.cue(self.turn, 0, Cue::Mood(mood))?)
     }
 
     /// Adds mono sound, -1..=1, at the rate the turn was opened with.

@@ -6,9 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use media::seam::{Voice, VoiceError};
-use media::{CLOCK_HZ, Clause, Turn};
+use media::{CLOCK_HZ, Clause, Cue, Mood, Turn};
 use session::TurnError;
 use speech::cut::Cutter;
+use speech::tags::{Piece, Tags};
 
 use crate::handle::SpeakError;
 use crate::live::Live;
@@ -74,8 +75,8 @@ impl Channel {
 
 /// A text turn that is being written. Dropping it ends the text.
 pub struct TextTurn {
+    live: Arc<Live>,
     turn: Turn,
-    limit: usize,
     channel: Arc<Channel>,
 }
 
@@ -86,7 +87,16 @@ impl TextTurn {
         self.turn
     }
 
-    /// Adds text: a word, a token, a whole page.
+    /// Sets the mood that the turn begins with. Ends with the turn.
+    ///
+    /// # Errors
+    /// [`SpeakError::Over`] when nobody listens any more.
+    pub fn feel(&self, mood: Mood) -> Result<(), SpeakError> {
+        Ok(self.live.cue(self.turn, 0, Cue::Mood(mood))?)
+    }
+
+    /// Adds text: a word, a token, a whole page. Tags in it ([`speech::tags`])
+    /// move the face.
     ///
     /// # Errors
     /// [`SpeakError::TextTooLong`]; what was added before is still spoken.
@@ -96,8 +106,9 @@ impl TextTurn {
         if feed.over {
             return Err(SpeakError::Over(self.turn));
         }
-        if feed.bytes + text.len() > self.limit {
-            return Err(SpeakError::TextTooLong { limit: self.limit });
+        let limit = self.live.limits().max_text_bytes;
+        if feed.bytes + text.len() > limit {
+            return Err(SpeakError::TextTooLong { limit });
         }
         feed.bytes += text.len();
         feed.pieces.push_back(text.to_owned());
@@ -121,8 +132,8 @@ pub(crate) fn start(
 ) -> std::io::Result<TextTurn> {
     let channel = Arc::new(Channel::default());
     let text = TextTurn {
+        live: live.clone(),
         turn,
-        limit: live.limits().max_text_bytes,
         channel: channel.clone(),
     };
     let mut speaker = Speaker {
@@ -168,19 +179,24 @@ impl Drop for Speaker {
 impl Speaker {
     fn run(&mut self) -> Result<(), TurnError> {
         self.live.wait_until_next(self.turn)?;
+        let mut tags = Tags::new();
         let mut cutter = Cutter::new();
         let mut idle = Duration::ZERO;
         loop {
             let (clauses, end) = match self.channel.next() {
                 Found::Text(text) => {
                     idle = Duration::ZERO;
-                    (cutter.push(&text), false)
+                    (cutter.push(&self.read(tags.push(&text))?), false)
                 }
                 Found::Pause => {
                     idle += PAUSE;
                     (cutter.flush_ready(idle.as_millis() as u64), false)
                 }
-                Found::End => (cutter.finish(), true),
+                Found::End => {
+                    let mut clauses = cutter.push(&self.read(tags.finish())?);
+                    clauses.extend(cutter.finish());
+                    (clauses, true)
+                }
             };
             for clause in clauses {
                 self.speak(clause)?;
@@ -191,6 +207,14 @@ impl Speaker {
             // An interrupted turn must not wait for its text to end.
             self.live.backlog(self.turn)?;
         }
+    }
+
+    /// Passes on the cues of a piece of text and gives its words.
+    fn read(&self, piece: Piece) -> Result<String, TurnError> {
+        for (at, cue) in piece.cues {
+            self.live.cue(self.turn, at, cue)?;
+        }
+        Ok(piece.text)
     }
 
     fn speak(&mut self, clause: Clause) -> Result<(), TurnError> {

@@ -12,7 +12,7 @@ use media::seam::{
     Renderer, Utterance, VideoEncoder, Voice, VoiceError,
 };
 use media::speech::TimingQuality;
-use media::{Clause, FaceControls, HOP, MediaTime, Picture, Timings, VoiceInfo};
+use media::{Clause, Cue, FaceControls, HOP, MediaTime, Picture, Timings, VoiceInfo};
 use session::pipeline::NoMeter;
 use session::{Limits, Parts, Pipeline};
 
@@ -38,6 +38,8 @@ impl LipSync for Nothing {
     ) -> Result<FaceControls, LipSyncError> {
         Ok(FaceControls::rest(at))
     }
+
+    fn act(&mut self, _: Cue) {}
 
     fn cancel(&mut self) {}
 }

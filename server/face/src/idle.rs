@@ -1,4 +1,5 @@
-//! The idle life of a face: blinks, glances, breathing, a little sway.
+//! The idle life of a face: blinks, glances, breathing, a little sway. (What it
+//! does while it listens or thinks comes with the controls.)
 //!
 //! Everything is a function of a seed and the moment on the media clock, never
 //! of what came before: a picture of a given moment looks the same whether the
@@ -7,9 +8,8 @@
 use std::f32::consts::TAU;
 
 use media::Blendshape::{
-    BrowInnerUp, EyeBlinkLeft, EyeBlinkRight, EyeLookDownLeft, EyeLookDownRight, EyeLookInLeft,
-    EyeLookInRight, EyeLookOutLeft, EyeLookOutRight, EyeLookUpLeft, EyeLookUpRight, EyeWideLeft,
-    EyeWideRight, JawOpen,
+    EyeBlinkLeft, EyeBlinkRight, EyeLookDownLeft, EyeLookDownRight, EyeLookInLeft, EyeLookInRight,
+    EyeLookOutLeft, EyeLookOutRight, EyeLookUpLeft, EyeLookUpRight, JawOpen,
 };
 use media::{CLOCK_HZ, FaceControls, MediaTime};
 
@@ -218,21 +218,6 @@ fn lids(since: f64) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
 
-/// The posture of someone who listens: `amount` (0..=1) of a slight tilt,
-/// raised brows and open eyes, added to the controls before they are drawn.
-pub fn listen(face: &mut FaceControls, amount: f32) {
-    let amount = if amount.is_finite() {
-        amount.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    face.roll += 2.2 * amount;
-    face.pitch -= 0.8 * amount;
-    face.add(BrowInnerUp, 0.22 * amount);
-    face.add(EyeWideLeft, 0.12 * amount);
-    face.add(EyeWideRight, 0.12 * amount);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,18 +305,5 @@ mod tests {
         Life::new(1).add(&mut face);
         assert_eq!(face.get(EyeBlinkLeft), 1.0);
         assert_eq!(face.get(JawOpen), 0.7);
-    }
-
-    #[test]
-    fn listening_is_graded_and_bounded() {
-        let posture = |amount| {
-            let mut face = FaceControls::rest(MediaTime::ZERO);
-            listen(&mut face, amount);
-            face
-        };
-        assert_eq!(posture(0.0), FaceControls::rest(MediaTime::ZERO));
-        assert_eq!(posture(f32::NAN), posture(0.0));
-        assert_eq!(posture(9.0), posture(1.0));
-        assert!(posture(1.0).get(BrowInnerUp) > posture(0.5).get(BrowInnerUp));
     }
 }

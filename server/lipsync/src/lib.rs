@@ -4,7 +4,7 @@
 //! sound    -> features -> model -> settle -+
 //!                                          +-> coarticulate -> shapes -> FaceControls
 //! phonemes -> plan ------------------------+                      ^
-//!                                               accents -> express
+//!                                               accents -> express, cues -> acting
 //! ```
 //!
 //! Both inputs end in the same movement code. [`Mouth`] is one session's face;
@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod acting;
 pub mod clip;
 pub mod coarticulate;
 pub mod express;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use media::seam::{LipSync, LipSyncError, MouthSource};
-use media::{CLOCK_HZ, FaceControls, HOP, MediaTime, Timings};
+use media::{CLOCK_HZ, Cue, FaceControls, HOP, MediaTime, Timings};
 
+use crate::acting::Acting;
 use crate::coarticulate::{self, WINDOW};
 use crate::express::Express;
 use crate::features::{BANDS, FRAMES, Features, HopFeatures};
@@ -88,6 +89,10 @@ pub struct Mouth {
     plan: Plan,
     motion: coarticulate::Mouth,
     express: Express,
+    acting: Acting,
+    /// The hop that the acting has come to: a mouth that catches up on what it
+    /// hears takes several hops of sound at one moment.
+    acted: Option<MediaTime>,
     /// Where the sound began that the network hears; `None` while planned.
     heard_from: Option<MediaTime>,
     silent_hops: u32,
@@ -111,6 +116,8 @@ impl Mouth {
             plan: Plan::new(),
             motion: coarticulate::Mouth::new(),
             express: Express::new(settings.expression, settings.seed),
+            acting: Acting::new(settings.seed),
+            acted: None,
             heard_from: None,
             silent_hops: 0,
             visemes: [SILENT; FRAMES],
@@ -213,6 +220,11 @@ impl Mouth {
             shapes::show(&self.scaled(), &mut face);
         }
         self.express.advance(&mut face);
+        if self.acted != Some(at) {
+            self.acting.advance();
+            self.acted = Some(at);
+        }
+        self.acting.show(at, &mut face);
         face
     }
 
@@ -251,7 +263,12 @@ impl LipSync for Mouth {
         Ok(self.speak(at, source))
     }
 
+    fn act(&mut self, cue: Cue) {
+        self.acting.act(cue);
+    }
+
     fn cancel(&mut self) {
+        self.acting.cancel();
         self.plan.clear();
         self.forget_sound();
         // Sound heard before the interrupt is gone; the mouth settles from where it is.

@@ -4,7 +4,9 @@ mod common;
 
 use lipsync::{Clip, Delay, Mouth, Settings};
 use media::seam::{LipSync, MouthSource};
-use media::{Blendshape, FaceControls, HOP, MediaTime, Timings, Viseme};
+use media::{
+    Blendshape, Cue, Emotion, FaceControls, Gesture, HOP, MediaTime, Mood, Timings, Viseme,
+};
 
 const SETTINGS: Settings = Settings {
     delay: Delay::Balanced,
@@ -57,6 +59,62 @@ fn speech_is_heard_as_the_visemes_it_is_made_of() {
             assert!(share > least, "{name} {delay:?}: {share} of frames");
         }
     }
+}
+
+#[test]
+fn a_mood_and_a_gesture_leave_the_lips_to_speech() {
+    let (sound, timings) = common::clip("slt");
+    let mut mouths = [0, 1].map(|_| Mouth::new(common::model(), SETTINGS));
+    for mouth in &mut mouths {
+        mouth.plan(MediaTime::ZERO, &timings);
+    }
+    mouths[1].act(Cue::Mood(Mood::new(Emotion::Happy, 1.0)));
+    let mut most: (f32, f32) = (0.0, 0.0);
+    for (i, piece) in sound.chunks_exact(HOP).enumerate() {
+        if i == 40 {
+            mouths[1].act(Cue::Gesture(Gesture::Nod));
+        }
+        let at = MediaTime((i * HOP) as i64);
+        let [plain, acted] = mouths.each_mut().map(|mouth| {
+            let piece = piece.try_into().unwrap();
+            mouth.hop(at, piece, MouthSource::Planned).unwrap()
+        });
+        for shape in [
+            Blendshape::JawOpen,
+            Blendshape::MouthClose,
+            Blendshape::MouthPucker,
+            Blendshape::MouthRollLower,
+            Blendshape::MouthLowerDownLeft,
+        ] {
+            assert_eq!(plain.get(shape), acted.get(shape), "{}", shape.name());
+        }
+        most.0 = most.0.max(acted.get(Blendshape::MouthSmileLeft));
+        most.1 = most.1.max(plain.pitch - acted.pitch);
+    }
+    assert!(most.0 > 0.5 && most.1 > 3.0, "smiles and nods: {most:?}");
+    // An interrupt lets go of both.
+    mouths[1].cancel();
+    let mut last = FaceControls::rest(MediaTime::ZERO);
+    for i in 0..60 {
+        let at = MediaTime(((sound.len() / HOP + i) * HOP) as i64);
+        last = mouths[1]
+            .hop(at, &[0.0; HOP], MouthSource::Planned)
+            .unwrap();
+    }
+    assert_eq!(last.get(Blendshape::MouthSmileLeft), 0.0);
+    assert_eq!(last.get(Blendshape::CheekSquintLeft), 0.0);
+}
+
+#[test]
+fn a_mouth_that_catches_up_does_not_rush_its_acting() {
+    let mut mouth = Mouth::new(common::model(), SETTINGS);
+    mouth.act(Cue::Mood(Mood::new(Emotion::Happy, 1.0)));
+    let mut smiles = Vec::new();
+    for _ in 0..4 {
+        let face = mouth.hop(MediaTime::ZERO, &[0.0; HOP], MouthSource::Heard);
+        smiles.push(face.unwrap().get(Blendshape::MouthSmileLeft));
+    }
+    assert!(smiles.iter().all(|smile| *smile == smiles[0]));
 }
 
 #[test]

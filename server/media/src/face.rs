@@ -38,6 +38,8 @@ macro_rules! named_enum {
     };
 }
 
+pub(crate) use named_enum;
+
 named_enum! {
     /// The 52 blendshape locations of Apple's ARKit
     /// (`ARFaceAnchor.BlendShapeLocation`), in the order commonly used on the

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod acting;
 pub mod annexb;
 pub mod face;
 pub mod packet;
@@ -19,6 +20,7 @@ pub mod seam;
 pub mod speech;
 pub mod time;
 
+pub use acting::{Cue, Emotion, Gesture, Mood, Posture};
 pub use face::{Blendshape, FaceControls, Viseme};
 pub use packet::{Packet, Track};
 pub use picture::{Picture, Rect};

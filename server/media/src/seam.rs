@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::acting::Cue;
 use crate::face::FaceControls;
 use crate::packet::Packet;
 use crate::picture::Picture;
@@ -88,8 +89,11 @@ pub trait LipSync: Send {
         source: MouthSource,
     ) -> Result<FaceControls, LipSyncError>;
 
+    /// Begins to act on a cue with the next hop.
+    fn act(&mut self, cue: Cue);
+
     /// Forgets all plans and all sound heard; the mouth settles to rest from
-    /// where it is.
+    /// where it is, gestures fade and the mood goes. The posture stays.
     fn cancel(&mut self);
 }
 

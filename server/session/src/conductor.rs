@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use media::seam::MouthSource;
-use media::{Clause, HOP, MediaTime, Timings, Turn};
+use media::{Clause, Cue, HOP, MediaTime, Mood, Posture, Timings, Turn};
 use thiserror::Error;
 
 use crate::event::{CloseReason, Event, Timed};
@@ -32,6 +32,13 @@ const FADE: usize = 240;
 /// Extra sound to wait for after a stall, samples: 60 ms. A source that
 /// stalled once will stall again; one longer pause is less ugly than many.
 const STALL_MARGIN: i64 = 2_880;
+
+/// A cue begins so long before its word, samples: 100 ms. Brows and head are
+/// then on their way when the word is heard, as they are in people.
+const CUE_LEAD: i64 = 4_800;
+
+/// Cues of one turn that may wait. More than a face can show in the longest text.
+pub const MAX_CUES: usize = 256;
 
 /// Turns that may wait behind the one that speaks. More is a runaway client.
 pub const MAX_QUEUED: usize = 16;
@@ -63,6 +70,8 @@ pub enum MouthStep {
     Cancel,
     /// Phonemes that are heard from a moment on.
     Plan(MediaTime, Timings),
+    /// Begin to act on a cue.
+    Act(Cue),
     /// Sound that will be played `look_ahead` later; the controls of the last
     /// one belong to this hop.
     Hear(Box<[f32; HOP]>),
@@ -96,6 +105,9 @@ pub struct Conductor {
     cut: Turn,
     fade: Vec<f32>,
     cancel_mouth: bool,
+    /// The posture between turns, and the one that the face was told.
+    posture: Posture,
+    shown_posture: Posture,
     events: VecDeque<Timed>,
     book: Book,
     now: MediaTime,
@@ -116,6 +128,8 @@ impl Conductor {
             cut: Turn::default(),
             fade: Vec::new(),
             cancel_mouth: false,
+            posture: Posture::Idle,
+            shown_posture: Posture::Idle,
             events: VecDeque::new(),
             book: Book::default(),
             now: MediaTime::ZERO,
@@ -154,6 +168,34 @@ impl Conductor {
         self.speech(turn)?.place(clause, timings);
         self.mark(turn, Mark::Timings, now);
         Ok(())
+    }
+
+    /// Adds a cue: it is acted on at the first word that begins or goes on at
+    /// byte `at` of the turn's text, or at once when `at` is 0. Cues beyond
+    /// [`MAX_CUES`] that wait are dropped. Moods end with the turn; gestures that
+    /// are still to come are dropped when it is interrupted.
+    ///
+    /// # Errors
+    /// [`TurnError::Over`] when the turn has ended.
+    pub fn cue(&mut self, turn: Turn, at: usize, cue: Cue) -> Result<(), TurnError> {
+        let speech = self.speech(turn)?;
+        if speech.waiting_cues() < MAX_CUES {
+            speech.cue(at, cue);
+        }
+        Ok(())
+    }
+
+    /// What the face does from now on while nothing is said. Thinking is over
+    /// when a turn begins to speak.
+    pub const fn pose(&mut self, posture: Posture) {
+        self.posture = posture;
+        self.touch();
+    }
+
+    /// The posture between turns.
+    #[must_use]
+    pub const fn posture(&self) -> Posture {
+        self.posture
     }
 
     /// Adds sound, mono at 48 kHz.
@@ -345,13 +387,21 @@ impl Conductor {
         if std::mem::take(&mut self.cancel_mouth) {
             step.mouth.push(MouthStep::Cancel);
         }
+        let mut posture = self.posture;
         if let Some(mut speech) = self.queue.pop_front() {
             self.speak(&mut speech, &mut step);
+            if speech.started {
+                posture = Posture::Idle;
+            }
             if speech.done() {
-                self.end(&speech);
+                self.end(&speech, &mut step);
             } else {
                 self.queue.push_front(speech);
             }
+        }
+        if posture != self.shown_posture {
+            self.shown_posture = posture;
+            step.mouth.push(MouthStep::Act(Cue::Posture(posture)));
         }
         for (to, from) in step.sound.iter_mut().zip(self.fade.drain(..)) {
             *to += from;
@@ -370,6 +420,9 @@ impl Conductor {
             if speech.started && !speech.stalled {
                 speech.stall();
                 step.mouth.push(MouthStep::Cancel);
+                // A voice that falters does not change how it feels.
+                step.mouth
+                    .extend(speech.mood.map(|mood| MouthStep::Act(Cue::Mood(mood))));
             }
             return;
         }
@@ -377,6 +430,9 @@ impl Conductor {
         if !speech.started {
             speech.started = true;
             self.last_spoken = speech.turn;
+            if self.posture == Posture::Thinking {
+                self.posture = Posture::Idle;
+            }
             self.emit(Event::SpeakStarted { turn: speech.turn });
         }
         step.turn = speech.turn;
@@ -398,6 +454,8 @@ impl Conductor {
             }
         }
         step.consumed = speech.play(&mut step.sound);
+        let cues = speech.cues(speech.played() + CUE_LEAD);
+        step.mouth.extend(cues.into_iter().map(MouthStep::Act));
         for heard in speech.announce(speech.played()) {
             let ms = |position: i64| (base + position).as_millis();
             let turn = speech.turn;
@@ -427,7 +485,11 @@ impl Conductor {
         }
     }
 
-    fn end(&mut self, speech: &Speech) {
+    fn end(&mut self, speech: &Speech, step: &mut Step) {
+        if speech.mood.is_some() {
+            let rest = Cue::Mood(Mood::default());
+            step.mouth.push(MouthStep::Act(rest));
+        }
         self.emit(Event::SpeakEnded {
             turn: speech.turn,
             heard_text: speech.heard_text(),

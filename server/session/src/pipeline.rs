@@ -286,6 +286,7 @@ impl Pipeline {
             match command {
                 MouthStep::Cancel => mouth.cancel(),
                 MouthStep::Plan(start, timings) => mouth.plan(*start, timings),
+                MouthStep::Act(cue) => mouth.act(*cue),
                 MouthStep::Hear(sound) => {
                     controls = Some(mouth.hop(step.at, sound, MouthSource::Heard)?);
                 }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use media::seam::MouthSource;
-use media::{Clause, HOP, Timings, Turn};
+use media::{Clause, Cue, HOP, Mood, Timings, Turn};
 
 /// A clause and where it begins in the content of its turn.
 #[derive(Debug)]
@@ -62,6 +62,10 @@ pub(crate) struct Speech {
     heard: i64,
     text: String,
     words: usize,
+    /// What the face is to do, and at which byte of the text.
+    cues: VecDeque<(usize, Cue)>,
+    /// The mood of what is heard, if the turn has named one.
+    pub(crate) mood: Option<Mood>,
 }
 
 impl Speech {
@@ -78,7 +82,51 @@ impl Speech {
             heard: 0,
             text: String::new(),
             words: 0,
+            cues: VecDeque::new(),
+            mood: None,
         }
+    }
+
+    /// Notes a cue for the word at or after byte `at` of the text.
+    pub(crate) fn cue(&mut self, at: usize, cue: Cue) {
+        let place = self.cues.partition_point(|(other, _)| *other <= at);
+        self.cues.insert(place, (at, cue));
+    }
+
+    /// How many cues were noted and are not due yet.
+    pub(crate) fn waiting_cues(&self) -> usize {
+        self.cues.len()
+    }
+
+    /// The cues of what is heard before content position `until`, once each, in
+    /// order.
+    pub(crate) fn cues(&mut self, until: i64) -> Vec<Cue> {
+        let mut due = Vec::new();
+        while let Some(&(at, cue)) = self.cues.front() {
+            if self.position(at).is_none_or(|position| position >= until) {
+                break;
+            }
+            self.cues.pop_front();
+            if let Cue::Mood(mood) = cue {
+                self.mood = Some(mood);
+            }
+            due.push(cue);
+        }
+        due
+    }
+
+    /// Where the word at or after byte `at` of the text is heard, if that is
+    /// known yet. What comes after the last word is heard when all is said.
+    fn position(&self, at: usize) -> Option<i64> {
+        if at == 0 {
+            return Some(0);
+        }
+        self.clauses
+            .iter()
+            .flat_map(|c| c.timings.words.iter().map(move |w| (c, w)))
+            .find(|(c, w)| c.offset + w.range.end > at)
+            .map(|(c, w)| c.start + w.start)
+            .or_else(|| self.finished.then(|| self.received()))
     }
 
     /// Content position of the next sample that arrives.

@@ -1,8 +1,8 @@
 //! Text to sound.
 //!
 //! ```text
-//! tokens -> cut -> normalise -> g2p -> piper | kokoro -> 48 kHz chunks
-//!                            \--------> remote ---------/
+//! tokens -> tags -> cut -> normalise -> g2p -> piper | kokoro -> 48 kHz chunks
+//!                                    \--------> remote ---------/
 //! ```
 //!
 //! A voice knows the phonemes and words of a clause with their times before
@@ -28,6 +28,7 @@ pub mod remote;
 pub mod resample;
 mod runtime;
 mod script;
+pub mod tags;
 #[cfg(test)]
 mod testing;
 mod timing;

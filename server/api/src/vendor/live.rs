@@ -238,7 +238,7 @@ impl Task {
                 Action::Send(to, message) => self.send(to, message),
                 Action::Open { rate, source } => {
                     self.sound = None;
-                    match open_sound(&self.handle, SpeakMode::Queue, rate).await {
+                    match open_sound(&self.handle, SpeakMode::Queue, rate, None).await {
                         Ok(turn) => {
                             self.conversation.opened(turn.turn(), source);
                             self.sound = Some(turn);
@@ -273,7 +273,7 @@ impl Task {
     }
 
     async fn say(&mut self, text: &str, source: Source) -> Result<Turn, Problem> {
-        let turn = Turn(say(&self.handle, text, SpeakMode::Queue, None).await?);
+        let turn = Turn(say(&self.handle, text, SpeakMode::Queue, None, None).await?);
         self.conversation.said(turn, text, source);
         Ok(turn)
     }

@@ -101,7 +101,14 @@ async fn a_token_opens_its_own_session_only() {
             .ok(403)
             .refused("forbidden");
     }
-    for rest in ["/interrupt", "/speak", "/token", "/shown", "/whep"] {
+    for rest in [
+        "/interrupt",
+        "/speak",
+        "/state",
+        "/token",
+        "/shown",
+        "/whep",
+    ] {
         let reply = server
             .call("POST", &path(&other, rest), &token, Body::empty())
             .await;

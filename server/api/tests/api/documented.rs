@@ -43,6 +43,7 @@ async fn the_contract_is_there() {
         ("post", "/v1/sessions/{id}/token"),
         ("post", "/v1/sessions/{id}/speak"),
         ("post", "/v1/sessions/{id}/interrupt"),
+        ("post", "/v1/sessions/{id}/state"),
         ("post", "/v1/sessions/{id}/shown"),
         ("get", "/v1/sessions/{id}/events"),
         ("get", "/v1/sessions/{id}/ws"),

@@ -101,6 +101,42 @@ async fn text_is_spoken_whole_and_as_it_is_written() {
 }
 
 #[tokio::test]
+async fn tags_are_not_spoken_and_moods_are_taken() {
+    let mut talk = Talk::open().await;
+    let text = "[happy] Hello [nod] there [1].";
+    let turn = talk
+        .say(&json!({ "text": text, "emotion": "friendly", "intensity": 0.5 }))
+        .await;
+    assert_eq!(talk.ended(&turn).await["heard_text"], "Hello there [1].");
+    // A tag may be cut in two on its way.
+    let pieces = ["Well, [rai", "se_brows] yes."].map(Bytes::from);
+    let turn = talk.stream("text/plain", pieces.to_vec()).await;
+    assert_eq!(talk.ended(&turn).await["heard_text"], "Well, yes.");
+}
+
+#[tokio::test]
+async fn a_face_listens_and_thinks_until_it_speaks() {
+    let mut talk = Talk::open().await;
+    let id = talk.path.split('/').nth(3).unwrap().to_owned();
+    let path = format!("/v1/sessions/{id}/state");
+    for state in ["listening", "idle", "thinking"] {
+        let wanted = json!({ "state": state });
+        let reply = talk.server.post(&path, wanted.clone()).await;
+        assert_eq!(reply.ok(200).json(), wanted);
+    }
+    let turn = talk.say(&json!({ "text": "I know." })).await;
+    talk.ended(&turn).await;
+    for wrong in [
+        json!({ "state": "asleep" }),
+        json!({}),
+        json!({ "state": "idle", "x": 1 }),
+    ] {
+        let reply = talk.server.post(&path, wrong).await;
+        reply.ok(400).refused("invalid_request");
+    }
+}
+
+#[tokio::test]
 async fn an_interrupt_cuts_what_is_said() {
     let mut talk = Talk::open().await;
     let long = json!({ "text": "This goes on and on. ".repeat(20) });
@@ -136,6 +172,21 @@ async fn text_that_cannot_be_spoken_is_refused() {
             "invalid_request",
         ),
         (json!({ "text": "Hi", "speed": 2 }), 400, "invalid_request"),
+        (
+            json!({ "text": "Hi", "emotion": "angry" }),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({ "text": "Hi", "emotion": "happy", "intensity": 1.5 }),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({ "text": "Hi", "intensity": 0.5 }),
+            400,
+            "invalid_request",
+        ),
         (json!({ "text": 5 }), 400, "invalid_request"),
         (json!({}), 400, "invalid_request"),
     ] {

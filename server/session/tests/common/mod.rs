@@ -11,7 +11,7 @@ use media::seam::{
     Renderer, Sink, SinkState, VideoEncoder,
 };
 use media::{
-    Blendshape, Clause, FaceControls, HOP, MediaTime, Packet, Phoneme, Picture, Rect, Timings,
+    Blendshape, Clause, Cue, FaceControls, HOP, MediaTime, Packet, Phoneme, Picture, Rect, Timings,
     Viseme, Word,
 };
 use session::{Limits, Parts, Pipeline};
@@ -67,6 +67,8 @@ impl LipSync for EchoMouth {
         face.set(Blendshape::JawOpen, jaw);
         Ok(face)
     }
+
+    fn act(&mut self, _: Cue) {}
 
     fn cancel(&mut self) {
         self.heard.clear();
