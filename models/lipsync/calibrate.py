@@ -9,6 +9,8 @@ Writes the checkpoint with the biases in its last layer.
 
 import argparse
 
+import threads  # noqa: F401  (first)
+
 import numpy as np
 import torch
 

@@ -12,13 +12,16 @@ import time
 import zlib
 from pathlib import Path
 
+import threads  # noqa: F401  (first)
+
 import numpy as np
 
+import espeak
 import noises
 import voices
 
 # Share of the minutes that each engine makes. Kokoro costs .6 CPU seconds a second, the others next to nothing.
-SHARES = {"kokoro": 0.45, "flite": 0.17, "festival": 0.13, "piper": 0.15, "noises": 0.10}
+SHARES = {"kokoro": 0.40, "flite": 0.15, "festival": 0.12, "piper": 0.13, "espeak": 0.10, "noises": 0.10}
 
 
 def engines(folder):
@@ -30,6 +33,7 @@ def engines(folder):
         "piper": lambda: voices.Piper(piper, us),
         "flite": lambda: voices.Flite(us),
         "festival": lambda: voices.Festival(us),
+        "espeak": espeak.Espeak,
         "noises": noises.Noises,
     }
 

@@ -9,6 +9,8 @@ written by `cargo run --release -p lipsync --example evaluate`.
 import argparse
 from pathlib import Path
 
+import threads  # noqa: F401  (first)
+
 import numpy as np
 import torch
 

@@ -58,11 +58,18 @@ ARPABET = {
 }
 # Phone set of festival's msu_ru_nsh; a doubled consonant is palatalised, a doubled vowel stressed.
 RUSSIAN = {
-    "a": "ə", "aa": "a", "b": "b", "bb": "b", "c": "ʦ", "ch": "ʨ", "d": "d", "dd": "d", "e": "e", "ee": "e",
+    "a": "ə", "aa": "a", "ae": "ə", "ay": "ə", "b": "b", "bb": "b", "c": "ʦ", "ch": "ʨ", "d": "d", "dd": "d", "e": "e", "ee": "e",
     "f": "f", "ff": "f", "g": "ɡ", "gg": "ɡ", "h": "x", "hh": "x", "i": "ɪ", "ii": "i", "j": "j", "k": "k",
     "kk": "k", "l": "l", "ll": "l", "m": "m", "mm": "m", "n": "n", "nn": "n", "o": "o", "oo": "o", "p": "p",
     "pp": "p", "r": "r", "rr": "r", "s": "s", "ss": "s", "sch": "ɕ", "sh": "ʂ", "t": "t", "tt": "t",
-    "u": "ʊ", "uu": "u", "v": "v", "vv": "v", "y": "ɨ", "yy": "ɨ", "z": "z", "zz": "z", "zh": "ʐ", "pau": "",
+    "u": "ʊ", "ur": "ʊ", "uu": "u", "v": "v", "vv": "v", "y": "ɨ", "yy": "ɨ", "z": "z", "zz": "z", "zh": "ʐ", "pau": "",
+}
+
+# Phone sets of festival's Finnish and Catalan voices; a digit marks stress, a colon length.
+FINNISH = {c: c for c in "abdefhijklmnoprstuvyz"} | {"g": "ɡ", "N": "ŋ", "@": "æ", "7": "ø", "{": "æ", "#": ""}
+CATALAN = {c: c for c in "abdefijklmnopstuvwxz"} | {
+    "g": "ɡ", "ax": "ə", "E": "ɛ", "O": "ɔ", "S": "ʃ", "Z": "ʒ", "L": "ʎ", "J": "ɲ", "N": "ŋ", "r": "ɾ", "rr": "r", "B": "β",
+    "D": "ð", "G": "ɣ", "ts": "ʦ", "dz": "ʣ", "tS": "ʧ", "dZ": "ʤ", "y": "j", "uw": "w", "pau": "",
 }
 
 

@@ -14,6 +14,8 @@ import os
 import time
 from pathlib import Path
 
+import threads  # noqa: F401  (first)
+
 import numpy as np
 from scipy.signal import butter, fftconvolve, resample, sosfilt
 
@@ -62,9 +64,38 @@ def reverberate(rng, sound):
     return fftconvolve(sound, room)[: len(sound)]
 
 
-def disturb(rng, sound, speech):
+def crowd(rng, n, others):
+    """`n` samples of several people who talk elsewhere."""
+    out = np.zeros(n)
+    for _ in range(int(rng.integers(3, 8))):
+        other = others[int(rng.integers(len(others)))]
+        start = int(rng.integers(len(other)))
+        out += np.resize(np.roll(other, -start), n) * rng.uniform(0.3, 1)
+    return reverberate(rng, out)
+
+
+def tape(rng, sound):
+    """An old field recording: a narrow band, hum, hiss, a recorder that is driven too far and does not turn evenly."""
+    n = len(sound)
+    seconds = np.arange(n) / features.RATE
+    flutter = np.cumsum(1 + rng.uniform(0, 0.004) * np.sin(2 * np.pi * rng.uniform(0.4, 9) * seconds + rng.uniform(0, 6)))
+    sound = np.interp(flutter, np.arange(n), sound)
+    band = [rng.uniform(60, 320), rng.uniform(2600, 5500)]
+    sound = sosfilt(butter(int(rng.integers(1, 4)), band, "bandpass", fs=features.RATE, output="sos"), sound)
+    sound = sound / (np.max(np.abs(sound)) + 1e-9)
+    sound = np.tanh(sound * rng.uniform(0.5, 3))
+    loud = np.sqrt(np.mean(sound**2)) + 1e-9
+    hiss = noises.coloured(rng, n, rng.uniform(0, 1.3)) * loud * 10 ** (-rng.uniform(12, 30) / 20)
+    mains = float(rng.choice([50, 60]))
+    hum = sum(rng.uniform(0, 1) / k * np.sin(2 * np.pi * mains * k * seconds + rng.uniform(0, 6)) for k in range(1, 7))
+    return sound + hiss + hum * loud * 10 ** (-rng.uniform(14, 45) / 20)
+
+
+def disturb(rng, sound, speech, others):
     if rng.random() < 0.8:
         sound = equalise(rng, sound)
+    if rng.random() < 0.15 and speech:
+        sound = sound + crowd(rng, len(sound), others) / 3 * 10 ** (-rng.uniform(6, 24) / 20)
     if rng.random() < 0.45:
         sound = reverberate(rng, sound)
     if rng.random() < 0.6 and speech:
@@ -82,13 +113,25 @@ def disturb(rng, sound, speech):
         sound = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255 * peak
     if rng.random() < 0.1:
         sound = np.clip(sound, -1, 1) if rng.random() < 0.5 else np.tanh(sound * 3)
-    return sound
+    return tape(rng, sound) if rng.random() < 0.25 and speech else sound
 
 
-def another(rng, sound, stretch, speech):
+def another(rng, sound, stretch, speech, others):
     """The same words by another voice, in another room, through another microphone."""
-    sound = disturb(rng, resample(sound, int(len(sound) * stretch)), speech)
+    sound = disturb(rng, resample(sound, int(len(sound) * stretch)), speech, others)
     return sound / (np.max(np.abs(sound)) + 1e-9) * 10 ** (-rng.uniform(1, 30) / 20)
+
+
+def voices_behind(paths, count=60):
+    """Some clips of speech, of even loudness."""
+    speech = [path for path in paths if path.parent.name != "noises"]
+    sounds = []
+    for path in speech[:: max(1, len(speech) // count)]:
+        with np.load(path) as clip:
+            sound = clip["pcm"].astype(np.float32)
+        if len(sound) > features.RATE:
+            sounds.append(sound / (np.std(sound) + 1e-9) * 0.1)
+    return sounds
 
 
 def main():
@@ -101,6 +144,7 @@ def main():
     args = args.parse_args()
     Path(args.out).mkdir(parents=True, exist_ok=True)
     paths, began, done = sorted(Path(args.clips).glob("*/[0-9]*.npz")), time.time(), 0
+    others = voices_behind(paths)
     for path in paths:
         aligned = Path(args.aligned, path.parent.name, f"{path.stem}.json") if args.aligned else None
         aligned = aligned if aligned and aligned.exists() else None
@@ -120,7 +164,7 @@ def main():
                 with np.load(target) as old:
                     mel = old["mel"]
             else:
-                mel = features.log_mel(another(rng, sound, stretch, path.parent.name != "noises") if copy > 0 else sound)
+                mel = features.log_mel(another(rng, sound, stretch, path.parent.name != "noises", others) if copy > 0 else sound)
             viseme, mask = labels(spans, len(mel), stretch)
             temporary = target.with_suffix(".part")
             with open(temporary, "wb") as file:

@@ -13,6 +13,8 @@ import json
 import time
 from pathlib import Path
 
+import threads  # noqa: F401  (first)
+
 import numpy as np
 import torch
 

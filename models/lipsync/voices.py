@@ -150,27 +150,35 @@ class Kokoro:
         self.words = words
 
     def clip(self, rng):
-        name = str(rng.choice(self.names))
-        mix = rng.random() < 0.4
-        other = str(rng.choice(self.names)) if mix else name
-        language = self.PREFIX[name[0]]
+        names = [str(n) for n in rng.choice(self.names, 6, replace=False)]
+        language = self.PREFIX[names[0][0]]
         if rng.random() < (0.35 if language == "en" else 0.2):
             language = str(rng.choice(list(phones.LANGUAGES)))
-        count = int(rng.integers(3, 11))
+        count = int(rng.integers(3, 9))
         if language == "en" and rng.random() < 0.85:
             words = [self.words.table[w] for w in self.words.pick(rng, count)]
         else:
             words = phones.pseudo_words(rng, language, count)
         text = "".join(w + s for w, s in zip(words, separators(rng, count)))
-        share = rng.uniform(0.25, 0.75) if mix else 1.0
-        sound, spans = self.speak(text, name, other, share, rng.uniform(0.75, 1.25))
-        return sound, spans, f"{name}+{other}:{language}" if mix else f"{name}:{language}"
+        # The first half of a style colours the voice, the second its melody and rhythm: mixed apart,
+        # they give a new speaker each time. Two thirds of the clips are by such a speaker.
+        new = rng.random() < 0.67
+        colour = dict(zip(names[:3], rng.dirichlet([0.7] * 3))) if new else {names[0]: 1.0}
+        melody = dict(zip([names[0], *names[3:]], rng.dirichlet([1.0, 0.6, 0.6, 0.6]))) if new else colour
+        sound, spans = self.speak(text, colour, melody, rng.uniform(0.75, 1.3))
+        voice = "+".join(f"{n} {share:.2f}" for n, share in colour.items())
+        return sound, spans, f"{voice}:{language}"
 
-    def speak(self, text, name, other, share, speed):
-        """Sound and phones of `text` by a voice that is `share` of one and the rest of another."""
+    def speak(self, text, colour, melody, speed):
+        """Sound and phones of `text`; `colour` and `melody` are shares of voices."""
         text = [c for c in text if c in self.vocabulary]
         row = min(len(text), 509)
-        style = share * self.voices[name][row] + (1 - share) * self.voices[other][row]
+        style = np.concatenate(
+            [
+                sum(share * self.voices[n][row, :128] for n, share in colour.items()),
+                sum(share * self.voices[n][row, 128:] for n, share in melody.items()),
+            ]
+        )
         audio, frames = self.session.run(
             ["audio", "/encoder/Clip_output_0"],
             {
@@ -283,45 +291,55 @@ class Flite:
 
 
 class Festival:
-    """Festival's permissively licensed voices: two English diphone voices, one
-    HTS voice, one Russian unit-selection voice."""
+    """Festival's permissively licensed voices: two English diphone voices, one HTS
+    voice, a Russian unit-selection voice, two Finnish diphone voices, a Catalan HTS voice."""
 
     DELAY = 0.0
-    VOICES = {"kal_diphone": 0.2, "ked_diphone": 0.2, "cmu_us_slt_arctic_hts": 0.15, "msu_ru_nsh_clunits": 0.45}
-    CYRILLIC_C = "б в г д ж з к л м н п р с т ф х ц ч ш щ м п б ф в".split()
-    CYRILLIC_V = "а е и о у ы э ю я".split()
+    VOICES = {
+        "kal_diphone": 0.14, "ked_diphone": 0.14, "cmu_us_slt_arctic_hts": 0.12, "msu_ru_nsh_clunits": 0.24,
+        "suo_fi_lj_diphone": 0.12, "hy_fi_mv_diphone": 0.12, "upc_ca_ona_hts": 0.12,
+    }
+    # By the first letters of a voice: consonants, vowels, ends of words, encoding, phone set.
+    LETTERS = {
+        "msu_ru": ("б в г д ж з к л м н п р с т ф х ц ч ш щ м п б ф в", "а е и о у ы э ю я", "н м с л т к", "utf8", phones.RUSSIAN),
+        "suo_fi": ("h j k l m n p r s t v d p m v kk pp tt ss mm", "a e i o u y ä ö aa ee ii uu ai ou", "n s t", "latin1", phones.FINNISH),
+        "hy_fi": ("h j k l m n p r s t v d p m v kk pp tt ss mm", "a e i o u y ä ö aa ee ii uu ai ou", "n s t", "latin1", phones.FINNISH),
+        "upc_ca": ("b c d f g j l ll m n ny p qu r s t v x tx p b m f pl br gr", "a e i o u a e o ai ou", "n s t l r m p", "latin1", phones.CATALAN),
+    }
 
     def __init__(self, words):
         self.words = words
 
-    def _text(self, rng, voice):
-        count = int(rng.integers(4, 12))
-        if voice.startswith("msu_ru"):
-            words = []
-            for _ in range(count):
-                word = "".join(str(rng.choice(self.CYRILLIC_C)) + str(rng.choice(self.CYRILLIC_V)) for _ in range(int(rng.integers(1, 4))))
-                words.append(word + (str(rng.choice(list("нмслтк"))) if rng.random() < 0.4 else ""))
-        else:
-            words = self.words.pick(rng, count)
-        return "".join(w + s for w, s in zip(words, separators(rng, count)))
-
     def clip(self, rng):
         voice = str(rng.choice(list(self.VOICES), p=list(self.VOICES.values())))
-        text = self._text(rng, voice)
+        letters = next((value for start, value in self.LETTERS.items() if voice.startswith(start)), None)
+        count = int(rng.integers(4, 12))
+        if letters:
+            consonants, vowels, ends, encoding, table = (part.split() if i < 3 else part for i, part in enumerate(letters))
+            words = []
+            for _ in range(count):
+                word = "".join(str(rng.choice(consonants)) + str(rng.choice(vowels)) for _ in range(int(rng.integers(1, 4))))
+                words.append(word + (str(rng.choice(ends)) if rng.random() < 0.4 else ""))
+        else:
+            words, encoding, table = self.words.pick(rng, count), "utf8", phones.ARPABET
+        text = "".join(w + s for w, s in zip(words, separators(rng, count)))
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder, "a.scm")
             script.write_text(
                 f"(voice_{voice})\n(Parameter.set 'Duration_Stretch {rng.uniform(0.8, 1.3):.3f})\n"
                 f'(set! u (SynthText "{text}"))\n(utt.save.segs u "{folder}/a.lab")\n(utt.save.wave u "{folder}/a.wav" \'riff)\n',
-                encoding="utf8",
+                encoding=encoding,
             )
             subprocess.run(["festival", "-b", str(script)], capture_output=True, check=True)
             sound = read_wav(f"{folder}/a.wav")
-            rows = Path(folder, "a.lab").read_text().splitlines()[1:]
-        table = phones.RUSSIAN if voice.startswith("msu_ru") else phones.ARPABET
+            rows = Path(folder, "a.lab").read_text(encoding="latin1").splitlines()[1:]
         spans, start = [], 0.0
         for row in rows:
             end, _, name = row.split()
-            spans.append([table.get(name, ""), start, float(end)])
+            # Stress and length marks of the Romance and Finnic sets.
+            name = name.rstrip("1:") if letters else name
+            if name not in table:
+                raise ValueError(f"{voice} says {name}")
+            spans.append([table[name], start, float(end)])
             start = float(end)
         return sound, spans, voice
