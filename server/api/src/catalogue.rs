@@ -166,17 +166,18 @@ async fn list_avatars(
 ) -> Response {
     let rooms = state.engine.rooms();
     let voices: Vec<_> = rooms.voices.list().collect();
-    let avatars = rooms.avatars.list().map(|avatar| Avatar {
-        id: avatar.id.to_owned(),
-        name: avatar.name.to_owned(),
-        description: avatar.description.to_owned(),
-        licence: avatar.licence.to_owned(),
+    let avatars = rooms.avatars.list();
+    let avatars = avatars.iter().map(|avatar| Avatar {
+        id: avatar.id.clone(),
+        name: avatar.name.clone(),
+        description: avatar.description.clone(),
+        licence: avatar.licence.clone(),
         kind: avatar.kind.name().to_owned(),
         default_voice: avatar
             .voices
             .iter()
             .find(|id| voices.iter().any(|voice| voice.id == **id))
-            .map(|&id| id.to_owned()),
+            .cloned(),
         preview_url: state.url(&format!("/v1/avatars/{}/preview.png", avatar.id)),
     });
     let ours = AvatarList {

@@ -99,10 +99,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// A JSON body. One that may be left out is read as `{}`.
-pub(crate) struct Json<T>(pub(crate) T);
+/// A JSON body of at most `LONGEST` bytes. One that may be left out is read as
+/// `{}`.
+pub(crate) struct Json<T, const LONGEST: usize = LONGEST_JSON>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<State>> for Json<T> {
+impl<T: DeserializeOwned, const LONGEST: usize> FromRequest<Arc<State>> for Json<T, LONGEST> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Arc<State>) -> Result<Self, Self::Rejection> {
@@ -115,7 +116,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<State>> for Json<T> {
         if !empty {
             expect_type(&parts.headers, "application/json")?;
         }
-        let bytes = read(body, LONGEST_JSON).await?;
+        let bytes = read(body, LONGEST).await?;
         if empty && !bytes.is_empty() {
             return Err(Problem::media_type(None, "application/json"));
         }

@@ -237,7 +237,9 @@ impl From<RequestError> for Problem {
         let code = match &error {
             RequestError::UnknownVoice { .. } => Code::UnknownVoice,
             RequestError::UnknownAvatar { .. } => Code::UnknownAvatar,
-            RequestError::Size { .. } | RequestError::Range { .. } => Code::InvalidRequest,
+            RequestError::Size { .. } | RequestError::Range { .. } | RequestError::Scene(_) => {
+                Code::InvalidRequest
+            }
             RequestError::Full { .. } => Code::TooManySessions,
             RequestError::Draining => Code::ShuttingDown,
             RequestError::Taken => Code::Conflict,

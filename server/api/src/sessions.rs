@@ -8,6 +8,7 @@ use axum::extract::State as Shared;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
 use engine::{Handle, LipSyncDelay, Request};
 use media::Turn;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ use crate::liveavatar::sessions::ListQuery;
 use crate::problem::Problem;
 use crate::state::State;
 use crate::time::rfc3339;
+
+/// A session's request may hold a background picture of some 3 MB.
+const LONGEST_REQUEST: usize = 4 << 20;
 
 /// A session to be made. Everything has a default.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -56,6 +60,85 @@ pub(crate) struct CreateSession {
     /// Video rate, bit/s.
     #[schema(minimum = 100_000, maximum = 8_000_000)]
     bitrate: Option<u32>,
+    /// How much of the person is seen, and where. Default: head and shoulders
+    /// in the middle.
+    framing: Option<Framing>,
+    /// What is behind the person. Default: the avatar's own background. H.264
+    /// carries no transparency: for a page's own background use a colour and
+    /// key it out, or a circle of the page's colour.
+    background: Option<Background>,
+}
+
+/// How much of the person is seen, and where.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Framing {
+    /// Default `normal`.
+    shot: Option<Shot>,
+    /// Size of the person relative to what the shot asks for. Default 1.
+    #[schema(minimum = 0.5, maximum = 2.0)]
+    scale: Option<f32>,
+    /// Shift to the right, of the width. Default 0.
+    #[schema(minimum = -0.5, maximum = 0.5)]
+    x: Option<f32>,
+    /// Shift down, of the height. Default 0.
+    #[schema(minimum = -0.5, maximum = 0.5)]
+    y: Option<f32>,
+}
+
+/// How much of the person is seen.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shot {
+    /// Head and shoulders.
+    Normal,
+    /// The face fills the picture.
+    CloseUp,
+    /// A close-up within a circle; the background's colour, or white, is
+    /// around it.
+    Circle,
+}
+
+/// What is behind the person: one of these.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Background {
+    /// A colour, `#rrggbb`.
+    #[schema(example = "#204060")]
+    Colour(String),
+    /// A PNG or JPEG file, base64; cut to fill the picture.
+    Image(String),
+}
+
+impl From<Framing> for face::scene::Framing {
+    fn from(wanted: Framing) -> Self {
+        Self {
+            shot: match wanted.shot {
+                None | Some(Shot::Normal) => face::scene::Shot::Normal,
+                Some(Shot::CloseUp) => face::scene::Shot::CloseUp,
+                Some(Shot::Circle) => face::scene::Shot::Circle,
+            },
+            scale: wanted.scale.unwrap_or(1.0),
+            position: (wanted.x.unwrap_or(0.0), wanted.y.unwrap_or(0.0)),
+        }
+    }
+}
+
+impl TryFrom<Background> for face::scene::Background {
+    type Error = Problem;
+
+    fn try_from(wanted: Background) -> Result<Self, Problem> {
+        match wanted {
+            Background::Colour(text) => Self::colour(&text)
+                .ok_or_else(|| Problem::invalid("a colour is written like #204060")),
+            Background::Image(text) => {
+                let bytes = base64::engine::general_purpose::STANDARD
+                    .decode(text)
+                    .map_err(|e| Problem::invalid(format!("the background is no base64: {e}")))?;
+                Self::image(&bytes).map_err(|e| Problem::invalid(e.to_string()))
+            }
+        }
+    }
 }
 
 /// Look-ahead of a mouth that follows pushed sound.
@@ -68,9 +151,11 @@ pub(crate) enum LipSync {
     LowLatency,
 }
 
-impl From<CreateSession> for Request {
-    fn from(wanted: CreateSession) -> Self {
-        Self {
+impl TryFrom<CreateSession> for Request {
+    type Error = Problem;
+
+    fn try_from(wanted: CreateSession) -> Result<Self, Problem> {
+        Ok(Self {
             avatar: wanted.avatar,
             voice: wanted.voice,
             width: wanted.width,
@@ -84,7 +169,13 @@ impl From<CreateSession> for Request {
             max_duration_s: wanted.max_duration_s,
             idle_timeout_s: wanted.idle_timeout_s,
             bitrate: wanted.bitrate,
-        }
+            framing: wanted.framing.unwrap_or_default().into(),
+            background: wanted
+                .background
+                .map(TryInto::try_into)
+                .transpose()?
+                .unwrap_or_default(),
+        })
     }
 }
 
@@ -400,10 +491,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
 async fn create_session(
     _: Operator,
     Shared(state): Shared<Arc<State>>,
-    Json(wanted): Json<CreateSession>,
+    Json(wanted): Json<CreateSession, LONGEST_REQUEST>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Answer<Session>), Problem> {
     let engine = state.engine.clone();
-    let handle = blocking(move || engine.create(wanted.into())).await??;
+    let request: Request = wanted.try_into()?;
+    let handle = blocking(move || engine.create(request)).await??;
     state.remember(handle.id());
     let grant = state.tokens.grant(handle.id(), SystemTime::now());
     let session = Session {

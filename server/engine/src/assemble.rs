@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use face::Scene;
+use face::scene::{Background, Framing};
 use media::seam::{MouthSource, Voice};
 use media::speech::TimingQuality;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,11 @@ pub struct Request {
     pub idle_timeout_s: Option<u64>,
     /// Video rate, bit/s, within [`BITRATES`].
     pub bitrate: Option<u32>,
+    /// How much of the person is seen, and where.
+    pub framing: Framing,
+    /// What is behind the person.
+    #[serde(skip)]
+    pub background: Background,
 }
 
 /// Why a session could not be made.
@@ -101,6 +108,9 @@ pub enum RequestError {
         /// Pixels.
         height: usize,
     },
+    /// The avatar cannot be framed or placed like that.
+    #[error(transparent)]
+    Scene(face::Error),
     /// Another number is out of its range.
     #[error("{field} is {value}; it may be {range}")]
     Range {
@@ -147,6 +157,8 @@ pub struct Plan {
     pub width: usize,
     /// Picture height, pixels.
     pub height: usize,
+    /// Where the person is, and before what.
+    pub scene: Scene,
     /// Whether to record.
     pub record: bool,
     /// Look-ahead of a mouth that follows the sound.
@@ -209,10 +221,20 @@ impl Plan {
         let avatar = request
             .avatar
             .unwrap_or_else(|| settings.default_avatar.clone());
-        let known: Vec<String> = rooms.avatars.list().map(|a| a.id.to_owned()).collect();
+        let known: Vec<String> = rooms.avatars.list().iter().map(|a| a.id.clone()).collect();
         if !known.contains(&avatar) {
             return Err(RequestError::UnknownAvatar { id: avatar, known });
         }
+        let scene = Scene {
+            width,
+            height,
+            framing: request.framing,
+            background: request.background,
+        };
+        rooms
+            .avatars
+            .check(&avatar, &scene)
+            .map_err(RequestError::Scene)?;
         let voice = request
             .voice
             .unwrap_or_else(|| settings.default_voice.clone());
@@ -222,6 +244,7 @@ impl Plan {
             voice,
             width,
             height,
+            scene,
             record: request.record.unwrap_or(true),
             lip_sync: request.lip_sync,
             seed: request.seed.unwrap_or(seed),
@@ -235,7 +258,7 @@ impl Plan {
         let internal = |e: media::seam::Cause| RequestError::Internal(e);
         let renderer = rooms
             .avatars
-            .renderer(&self.avatar, self.width, self.height, self.seed)
+            .renderer(&self.avatar, &self.scene, self.seed)
             .map_err(|e| internal(e.into()))?;
         let video = codec::h264::Encoder::new(codec::h264::Settings {
             bitrate: self.bitrate,

@@ -1,10 +1,11 @@
 //! What a picture costs: CPU milliseconds of one thread, talking and idle.
 //!
-//! `cargo run --release -p face --example picture_cost`
+//! `cargo run --release -p face --example picture_cost -- [FOLDER OF PACKAGES]`
 
 use std::error::Error;
+use std::path::Path;
 
-use face::Avatars;
+use face::{Avatars, Scene};
 use media::{FRAME, FaceControls, MediaTime, Picture, Viseme};
 
 #[path = "common/visemes.rs"]
@@ -14,7 +15,11 @@ mod visemes;
 const PICTURES: i64 = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let avatars = Avatars::new();
+    let folder = std::env::args().nth(1);
+    let (avatars, refused) = Avatars::open(None, folder.as_deref().map(Path::new));
+    for (path, error) in refused {
+        eprintln!("{}: {error}", path.display());
+    }
     println!(
         "{:<8} {:>10} {:>8} {:>8} {:>8} {:>9}",
         "avatar", "size", "set-up", "talking", "idle", "unchanged"
@@ -22,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for avatar in avatars.list() {
         for (width, height) in [(512, 512), (1280, 720)] {
             let before = cpu()?;
-            let mut renderer = avatars.renderer(avatar.id, width, height, 1)?;
+            let mut renderer = avatars.renderer(&avatar.id, &Scene::new(width, height), 1)?;
             let setup = cpu()? - before;
             let mut picture = Picture::black(width, height);
             let mut run = |talking: bool| -> Result<(f64, usize), Box<dyn Error>> {
@@ -45,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (idle, unchanged) = run(false)?;
             println!(
                 "{:<8} {:>10} {setup:>5.0} ms {talking:>5.2} ms {idle:>5.2} ms {:>7} %",
-                avatar.id,
+                &avatar.id,
                 format!("{width}x{height}"),
                 unchanged * 100 / PICTURES as usize,
             );

@@ -1,12 +1,13 @@
 //! Contact sheets: every viseme at rest, blinking, with raised brows, smiling
-//! and turned to both sides, for each avatar.
+//! and turned to both sides, and from near, for each avatar.
 //!
-//! `cargo run --release -p face --example sheet -- OUTDIR [SIZE] [CROP]`
+//! `cargo run --release -p face --example sheet -- OUTDIR [SIZE] [FOLDER OF PACKAGES]`
 
 use std::error::Error;
 use std::path::Path;
 
-use face::Avatars;
+use face::scene::Shot;
+use face::{Avatars, Scene};
 use media::Blendshape as B;
 use media::{FaceControls, MediaTime, Picture, Viseme};
 use tiny_skia::{Pixmap, PremultipliedColorU8};
@@ -41,14 +42,18 @@ const VARIANTS: [Variant; 6] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let out = args.next().ok_or("usage: sheet OUTDIR [SIZE]")?;
+    let out = args.next().ok_or("usage: sheet OUTDIR [SIZE] [FOLDER]")?;
     let size: usize = args.next().map_or(Ok(512), |s| s.parse())?;
+    let folder = args.next();
     std::fs::create_dir_all(&out)?;
-    let avatars = Avatars::new();
+    let (avatars, refused) = Avatars::open(None, folder.as_deref().map(Path::new));
+    for (path, error) in refused {
+        eprintln!("{}: {error}", path.display());
+    }
     for avatar in avatars.list() {
         // A moment between blinks, the same for every cell.
         let at = MediaTime::from_millis(200);
-        let mut renderer = avatars.renderer(avatar.id, size, size, 1)?;
+        let mut renderer = avatars.renderer(&avatar.id, &Scene::new(size, size), 1)?;
         let mut picture = Picture::black(size, size);
         for (name, variant) in VARIANTS {
             // The face only: the sheet is for looking at features.
@@ -71,8 +76,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             sheet.save_png(Path::new(&out).join(format!("{}-{name}.png", avatar.id)))?;
         }
+        mouths(&avatars, &avatar.id, at, size, Path::new(&out))?;
         for (width, height) in [(size, size), (1280, 720), (720, 1280)] {
-            let mut renderer = avatars.renderer(avatar.id, width, height, 1)?;
+            let mut renderer = avatars.renderer(&avatar.id, &Scene::new(width, height), 1)?;
             let mut picture = Picture::black(width, height);
             renderer.render(&FaceControls::rest(at), &mut picture)?;
             let mut whole = Pixmap::new(width as u32, height as u32).ok_or("too large")?;
@@ -81,9 +87,35 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         std::fs::write(
             Path::new(&out).join(format!("{}-preview.png", avatar.id)),
-            avatars.preview(avatar.id, size)?,
+            avatars.preview(&avatar.id, size)?,
         )?;
     }
+    Ok(())
+}
+
+/// Every viseme from near: the lower half of a close-up of twice the size.
+fn mouths(
+    avatars: &Avatars,
+    id: &str,
+    at: MediaTime,
+    size: usize,
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let side = size * 2;
+    let mut scene = Scene::new(side, side);
+    scene.framing.shot = Shot::CloseUp;
+    let mut renderer = avatars.renderer(id, &scene, 1)?;
+    let mut picture = Picture::black(side, side);
+    let (cell, across, down) = (size * 7 / 8, 5, 3);
+    let part = ((side - cell) / 2, size * 13 / 16, cell, size * 5 / 8);
+    let mut sheet = Pixmap::new((cell * across) as u32, (part.3 * down) as u32)
+        .ok_or("the sheet is too large")?;
+    for viseme in Viseme::ALL {
+        renderer.render(&visemes::face(viseme, at), &mut picture)?;
+        let (column, row) = (viseme.index() % across, viseme.index() / across);
+        blit(&picture, part, &mut sheet, (column * cell, row * part.3));
+    }
+    sheet.save_png(out.join(format!("{id}-mouths.png")))?;
     Ok(())
 }
 

@@ -1,18 +1,20 @@
-//! The presenters that come with the product.
+//! The avatars there are: those drawn from code, those that come in packages,
+//! and those that users make.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
-use media::seam::Renderer;
+use media::seam::{RenderError, Renderer};
 use media::{FaceControls, MediaTime, Picture};
 use thiserror::Error;
 
-use crate::vector::{Cast, Layers, Presenter};
-
-/// Smallest and largest side of a picture, pixels.
-pub const SIDES: std::ops::RangeInclusive<usize> = 128..=1920;
+use crate::package::{self, Package};
+use crate::photo::{self, Figure};
+use crate::scene::{Background, Scene};
+use crate::vector::{self, Cast, Layers};
 
 /// Why there is no renderer or preview.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
     /// No avatar has this id.
@@ -31,9 +33,35 @@ pub enum Error {
         /// Height asked for, pixels.
         height: usize,
     },
+    /// A number of the framing is out of its range.
+    #[error("{0} must be from {start} to {end}", start = .1.start(), end = .1.end())]
+    Framing(&'static str, std::ops::RangeInclusive<f32>),
+    /// The file of a background cannot be read.
+    #[error("the background cannot be read: {0}")]
+    Decode(String),
+    /// The background is no picture.
+    #[error("the background is no whole picture")]
+    Background,
+    /// This avatar cannot stand before this background.
+    #[error("the background of \"{id}\" cannot be replaced: {why}")]
+    Fixed {
+        /// The avatar.
+        id: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The preview could not be written as PNG.
     #[error("the preview could not be encoded: {0}")]
     Png(String),
+    /// Another avatar has this id.
+    #[error("there is an avatar \"{0}\" already")]
+    Exists(String),
+    /// There is no folder for users' avatars, or the avatar is not in it.
+    #[error("{0}")]
+    ReadOnly(String),
+    /// The package could not be written or removed.
+    #[error(transparent)]
+    Package(#[from] package::Error),
 }
 
 /// How an avatar is drawn.
@@ -42,6 +70,8 @@ pub enum Error {
 pub enum Kind {
     /// Drawn as curves, at any size.
     Vector,
+    /// Animated from one picture.
+    Photo,
 }
 
 impl Kind {
@@ -50,103 +80,286 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Vector => "vector",
+            Self::Photo => "photo",
         }
     }
 }
 
-/// What an avatar says of itself.
+/// Where an avatar comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Drawn by the program itself.
+    BuiltIn,
+    /// A package that comes with the product.
+    Stock,
+    /// A package that a user made.
+    User,
+}
+
+/// What an avatar says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Avatar {
     /// Stable identifier, such as `nora`.
-    pub id: &'static str,
+    pub id: String,
     /// Name shown to people.
-    pub name: &'static str,
+    pub name: String,
     /// One sentence about the person shown.
-    pub description: &'static str,
-    /// Licence of the artwork, SPDX.
-    pub licence: &'static str,
+    pub description: String,
+    /// Licence of the artwork, SPDX, or `user-provided`.
+    pub licence: String,
     /// How it is drawn.
     pub kind: Kind,
     /// Ids of voices that suit it, the best first.
-    pub voices: &'static [&'static str],
+    pub voices: Vec<String>,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
-const ALL: [(Avatar, Cast); 2] = [
-    (
-        Avatar {
-            id: "nora",
-            name: "Nora",
-            description: "A woman with wavy dark hair in a teal blazer, before a warm backdrop.",
-            licence: "Apache-2.0",
-            kind: Kind::Vector,
-            voices: &["af_heart", "af_bella", "bf_emma", "joe"],
-        },
-        Cast::Nora,
-    ),
-    (
-        Avatar {
-            id: "leo",
-            name: "Leo",
-            description: "A man with short chestnut hair and a trimmed beard in a navy sweater, before a cool backdrop.",
-            licence: "Apache-2.0",
-            kind: Kind::Vector,
-            voices: &["joe", "am_michael", "am_fenrir", "bm_george"],
-        },
-        Cast::Leo,
-    ),
-];
+/// What it is drawn from.
+#[derive(Clone)]
+enum Art {
+    Vector(Cast),
+    Photo(Package),
+}
 
-/// What is painted once for an avatar and a size, for as long as a renderer
+#[derive(Clone)]
+struct Entry {
+    avatar: Arc<Avatar>,
+    art: Art,
+}
+
+/// What is prepared once for an avatar and a scene, for as long as a renderer
 /// uses it.
-type Painted = ((Cast, usize, usize), Weak<Layers>);
+enum Prepared {
+    Vector((Cast, Scene), Weak<Layers>),
+    Photo((String, Scene), Weak<Figure>),
+}
 
-/// All avatars. Renderers of the same avatar and size share what they have in
-/// common, so keep one of these for the whole process.
-#[derive(Default)]
+/// All avatars. Renderers that show the same avatar alike share what they have
+/// in common, so keep one of these for the whole process.
 pub struct Avatars {
-    painted: Mutex<Vec<Painted>>,
+    entries: RwLock<Vec<Entry>>,
+    prepared: Mutex<Vec<Prepared>>,
+    /// Where users' packages are kept.
+    user: Option<PathBuf>,
+}
+
+impl Default for Avatars {
+    fn default() -> Self {
+        Self {
+            entries: RwLock::new(built_in()),
+            prepared: Mutex::default(),
+            user: None,
+        }
+    }
+}
+
+fn built_in() -> Vec<Entry> {
+    let drawn = |id: &str, name: &str, description: &str, voices: &[&str], cast| Entry {
+        avatar: Arc::new(Avatar {
+            id: id.into(),
+            name: name.into(),
+            description: description.into(),
+            licence: "Apache-2.0".into(),
+            kind: Kind::Vector,
+            voices: voices.iter().map(|&voice| voice.into()).collect(),
+            origin: Origin::BuiltIn,
+        }),
+        art: Art::Vector(cast),
+    };
+    vec![
+        drawn(
+            "nora",
+            "Nora",
+            "A woman with wavy dark hair in a teal blazer, before a warm backdrop.",
+            &["af_heart", "af_bella", "bf_emma", "joe"],
+            Cast::Nora,
+        ),
+        drawn(
+            "leo",
+            "Leo",
+            "A man with short chestnut hair and a trimmed beard in a navy sweater, before a cool backdrop.",
+            &["joe", "am_michael", "am_fenrir", "bm_george"],
+            Cast::Leo,
+        ),
+    ]
+}
+
+impl Entry {
+    fn of(package: Package, origin: Origin) -> Self {
+        let meta = package.meta();
+        Self {
+            avatar: Arc::new(Avatar {
+                id: meta.id.clone(),
+                name: meta.name.clone(),
+                description: meta.description.clone(),
+                licence: meta.licence.clone(),
+                kind: Kind::Photo,
+                voices: meta.voices.clone(),
+                origin,
+            }),
+            art: Art::Photo(package),
+        }
+    }
 }
 
 impl Avatars {
-    /// The avatars that come with the product.
+    /// The avatars that are drawn from code.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What there is, the default first.
-    pub fn list(&self) -> impl Iterator<Item = &'static Avatar> + use<> {
-        ALL.iter().map(|(avatar, _)| avatar)
+    /// These, and the packages in two folders: those that come with the
+    /// product, and those of users, which is made if it is missing. A package
+    /// that cannot be used, or whose id is taken, is told of and left out.
+    #[must_use]
+    pub fn open(stock: Option<&Path>, user: Option<&Path>) -> (Self, Vec<(PathBuf, Error)>) {
+        let mut entries = built_in();
+        let mut refused = Vec::new();
+        for (folder, origin) in [(stock, Origin::Stock), (user, Origin::User)] {
+            let Some(folder) = folder else { continue };
+            for path in packages(folder) {
+                match Package::read(&path) {
+                    Ok(package) if taken(&entries, &package.meta().id) => {
+                        let id = package.meta().id.clone();
+                        refused.push((path, Error::Exists(id)));
+                    }
+                    Ok(package) => entries.push(Entry::of(package, origin)),
+                    Err(error) => refused.push((path, error.into())),
+                }
+            }
+        }
+        let avatars = Self {
+            entries: RwLock::new(entries),
+            prepared: Mutex::default(),
+            user: user.map(Path::to_owned),
+        };
+        (avatars, refused)
+    }
+
+    /// What there is.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Avatar>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().map(|entry| entry.avatar.clone()).collect()
     }
 
     /// The avatar with this id.
     ///
     /// # Errors
     /// [`Error::Unknown`], which names those there are.
-    pub fn get(&self, id: &str) -> Result<&'static Avatar, Error> {
-        find(id).map(|(avatar, _)| avatar)
+    pub fn get(&self, id: &str) -> Result<Arc<Avatar>, Error> {
+        self.find(id).map(|entry| entry.avatar)
+    }
+
+    fn find(&self, id: &str) -> Result<Entry, Error> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entries.iter().find(|entry| entry.avatar.id == id);
+        found.cloned().ok_or_else(|| Error::Unknown {
+            id: id.chars().take(64).collect(),
+            known: entries
+                .iter()
+                .map(|entry| entry.avatar.id.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    /// Keeps a package among the users' avatars and lists it. Writes to disk.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::ReadOnly`] and [`Error::Package`].
+    pub fn add(&self, package: Package) -> Result<Arc<Avatar>, Error> {
+        let folder = self
+            .user
+            .as_ref()
+            .ok_or_else(|| Error::ReadOnly("this server keeps no avatars of users".into()))?;
+        let id = package.meta().id.clone();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if taken(&entries, &id) {
+            return Err(Error::Exists(id));
+        }
+        std::fs::create_dir_all(folder)
+            .map_err(|e| package::Error::Io(format!("{}: {e}", folder.display())))?;
+        package.write_folder(&folder.join(&id))?;
+        let entry = Entry::of(package, Origin::User);
+        let avatar = entry.avatar.clone();
+        entries.push(entry);
+        Ok(avatar)
+    }
+
+    /// Forgets an avatar of a user and deletes its files. Sessions that show
+    /// it go on.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::ReadOnly`] and [`Error::Package`].
+    pub fn remove(&self, id: &str) -> Result<(), Error> {
+        let entry = self.find(id)?;
+        let (Some(folder), Origin::User) = (&self.user, entry.avatar.origin) else {
+            return Err(Error::ReadOnly(format!(
+                "\"{id}\" comes with the product and cannot be removed"
+            )));
+        };
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let io = |path: &Path, e: &std::io::Error| {
+            Error::Package(package::Error::Io(format!("{}: {e}", path.display())))
+        };
+        for path in packages(folder) {
+            if Package::read(&path).is_ok_and(|package| package.meta().id == id) {
+                let removed = if path.is_dir() {
+                    std::fs::remove_dir_all(&path)
+                } else {
+                    std::fs::remove_file(&path)
+                };
+                removed.map_err(|e| io(&path, &e))?;
+            }
+        }
+        entries.retain(|entry| entry.avatar.id != id);
+        Ok(())
+    }
+
+    /// Whether an avatar can be shown in a scene, without preparing it.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], and what is wrong with the scene.
+    pub fn check(&self, id: &str, scene: &Scene) -> Result<(), Error> {
+        scene.check()?;
+        match self.find(id)?.art {
+            Art::Vector(_) => check_drawn(id, scene),
+            Art::Photo(package) => check_background(&package, scene),
+        }
     }
 
     /// A renderer for one session. `seed` chooses the course of its idle life.
     ///
     /// # Errors
-    /// [`Error::Unknown`] and [`Error::Size`].
-    pub fn renderer(
-        &self,
-        id: &str,
-        width: usize,
-        height: usize,
-        seed: u64,
-    ) -> Result<Box<dyn Renderer>, Error> {
-        let (_, cast) = find(id)?;
-        if !(Picture::is_valid_size(width, height)
-            && SIDES.contains(&width)
-            && SIDES.contains(&height))
-        {
-            return Err(Error::Size { width, height });
+    /// [`Error::Unknown`], and what is wrong with the scene.
+    pub fn renderer(&self, id: &str, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
+        scene.check()?;
+        match self.find(id)?.art {
+            Art::Vector(cast) => Ok(Box::new(vector::Presenter::new(
+                self.layers(id, cast, scene)?,
+                seed,
+            ))),
+            Art::Photo(package) => Ok(Box::new(photo::Presenter::new(
+                self.figure(id, &package, scene)?,
+                seed,
+            ))),
         }
-        let layers = self.layers(*cast, width, height);
-        Ok(Box::new(Presenter::new(layers, seed)))
+    }
+
+    /// A renderer for a package that is not in the list: to look at what is
+    /// being made.
+    ///
+    /// # Errors
+    /// What is wrong with the scene.
+    pub fn draft(package: &Package, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
+        scene.check()?;
+        check_background(package, scene)?;
+        let figure = Arc::new(Figure::new(package.portrait(), scene));
+        Ok(Box::new(photo::Presenter::new(figure, seed)))
     }
 
     /// A square picture of the avatar with a slight smile, as PNG.
@@ -156,44 +369,124 @@ impl Avatars {
     pub fn preview(&self, id: &str, size: usize) -> Result<Vec<u8>, Error> {
         use media::Blendshape::{MouthSmileLeft, MouthSmileRight};
 
-        let (_, cast) = find(id)?;
-        if !(Picture::is_valid_size(size, size) && SIDES.contains(&size)) {
-            return Err(Error::Size {
-                width: size,
-                height: size,
-            });
+        let scene = Scene::new(size, size);
+        scene.check()?;
+        match self.find(id)?.art {
+            Art::Vector(cast) => {
+                let mut face = FaceControls::rest(MediaTime::ZERO);
+                face.set(MouthSmileLeft, 0.35);
+                face.set(MouthSmileRight, 0.35);
+                let mut presenter = vector::Presenter::new(self.layers(id, cast, &scene)?, 0);
+                presenter.show(&face);
+                presenter
+                    .frame()
+                    .encode_png()
+                    .map_err(|error| Error::Png(error.to_string()))
+            }
+            Art::Photo(package) => photo::preview(&package, size)
+                .to_png()
+                .map_err(|error| Error::Png(error.to_string())),
         }
-        let mut face = FaceControls::rest(MediaTime::ZERO);
-        face.set(MouthSmileLeft, 0.35);
-        face.set(MouthSmileRight, 0.35);
-        let mut presenter = Presenter::new(self.layers(*cast, size, size), 0);
-        presenter.show(&face);
-        presenter
-            .frame()
-            .encode_png()
-            .map_err(|error| Error::Png(error.to_string()))
     }
 
-    fn layers(&self, cast: Cast, width: usize, height: usize) -> Arc<Layers> {
-        let key = (cast, width, height);
-        // A panic while painting leaves the list as it was.
-        let mut painted = self.painted.lock().unwrap_or_else(PoisonError::into_inner);
-        painted.retain(|(_, layers)| layers.strong_count() > 0);
-        let found = painted.iter().find(|(k, _)| *k == key);
-        if let Some(layers) = found.and_then(|(_, layers)| layers.upgrade()) {
-            return layers;
-        }
-        let layers = Arc::new(Layers::paint(cast, width, height));
-        painted.push((key, Arc::downgrade(&layers)));
-        layers
+    fn layers(&self, id: &str, cast: Cast, scene: &Scene) -> Result<Arc<Layers>, Error> {
+        check_drawn(id, scene)?;
+        let key = (cast, scene.clone());
+        let mut prepared = self.prepared();
+        let found = prepared.iter().find_map(|entry| match entry {
+            Prepared::Vector(k, layers) if *k == key => layers.upgrade(),
+            _ => None,
+        });
+        Ok(found.unwrap_or_else(|| {
+            let layers = Arc::new(Layers::paint(cast, scene));
+            prepared.push(Prepared::Vector(key, Arc::downgrade(&layers)));
+            layers
+        }))
+    }
+
+    fn figure(&self, id: &str, package: &Package, scene: &Scene) -> Result<Arc<Figure>, Error> {
+        check_background(package, scene)?;
+        let key = (id.to_owned(), scene.clone());
+        let mut prepared = self.prepared();
+        let found = prepared.iter().find_map(|entry| match entry {
+            Prepared::Photo(k, figure) if *k == key => figure
+                .upgrade()
+                .filter(|figure| figure.is_of(package.portrait())),
+            _ => None,
+        });
+        Ok(found.unwrap_or_else(|| {
+            let figure = Arc::new(Figure::new(package.portrait(), scene));
+            prepared.push(Prepared::Photo(key, Arc::downgrade(&figure)));
+            figure
+        }))
+    }
+
+    /// What is prepared and still in use.
+    fn prepared(&self) -> std::sync::MutexGuard<'_, Vec<Prepared>> {
+        // A panic while preparing leaves the list as it was.
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.retain(|entry| match entry {
+            Prepared::Vector(_, layers) => layers.strong_count() > 0,
+            Prepared::Photo(_, figure) => figure.strong_count() > 0,
+        });
+        prepared
     }
 }
 
-fn find(id: &str) -> Result<&'static (Avatar, Cast), Error> {
-    ALL.iter()
-        .find(|(avatar, _)| avatar.id == id)
-        .ok_or_else(|| Error::Unknown {
-            id: id.chars().take(64).collect(),
-            known: ALL.map(|(avatar, _)| avatar.id).join(", "),
+fn taken(entries: &[Entry], id: &str) -> bool {
+    entries.iter().any(|entry| entry.avatar.id == id)
+}
+
+fn check_drawn(id: &str, scene: &Scene) -> Result<(), Error> {
+    if matches!(scene.background, Background::Clip(_)) {
+        return Err(Error::Fixed {
+            id: id.to_owned(),
+            why: "a drawn presenter stands before a colour or a picture, not a clip",
+        });
+    }
+    Ok(())
+}
+
+fn check_background(package: &Package, scene: &Scene) -> Result<(), Error> {
+    if *scene.behind() == Background::Own || package.portrait().person.is_some() {
+        return Ok(());
+    }
+    Err(Error::Fixed {
+        id: package.meta().id.clone(),
+        why: "its package holds no alpha of the person",
+    })
+}
+
+/// The packages in a folder, in the order of their names; none if there is no
+/// folder.
+fn packages(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.join("avatar.toml").is_file() || path.extension().is_some_and(|e| e == "avatar")
         })
+        .collect();
+    found.sort();
+    found
+}
+
+/// That a picture has the size that a renderer draws.
+pub(crate) fn check_picture(
+    picture: &Picture,
+    (width, height): (usize, usize),
+) -> Result<(), RenderError> {
+    if (picture.width(), picture.height()) == (width, height) {
+        return Ok(());
+    }
+    Err(RenderError(
+        format!(
+            "the picture is {}x{}, the presenter draws {width}x{height}",
+            picture.width(),
+            picture.height()
+        )
+        .into(),
+    ))
 }

@@ -2,13 +2,18 @@
 
 use media::{Picture, Rect};
 
-/// Converts a rectangle of `frame` (RGBA, as wide as the picture) into the
-/// same rectangle of the picture: BT.601, limited range, each chroma sample the
-/// mean of its four pixels. Integer arithmetic, so the same on every machine.
-pub(crate) fn convert(frame: &[u8], picture: &mut Picture, area: Rect) {
+/// Converts a rectangle of a frame as wide as the picture, whose pixels `rgba`
+/// takes apart, into the same rectangle of the picture: BT.601, limited range,
+/// each chroma sample the mean of its four pixels. Integer arithmetic, so the
+/// same on every machine.
+pub(crate) fn convert<P: Copy>(
+    pixels: &[P],
+    rgba: impl Fn(P) -> [u8; 4] + Copy,
+    picture: &mut Picture,
+    area: Rect,
+) {
     let width = picture.width();
     let half = width / 2;
-    let (pixels, _) = frame.as_chunks::<4>();
     let first = area.y / 2;
     for pair in first..first + area.height / 2 {
         let top = pair * 2 * width + area.x;
@@ -16,30 +21,42 @@ pub(crate) fn convert(frame: &[u8], picture: &mut Picture, area: Rect) {
             &pixels[top..top + area.width],
             &pixels[top + width..top + width + area.width],
         );
-        luma(upper, &mut picture.y[top..top + area.width]);
-        luma(lower, &mut picture.y[top + width..top + width + area.width]);
+        luma(upper, rgba, &mut picture.y[top..top + area.width]);
+        luma(
+            lower,
+            rgba,
+            &mut picture.y[top + width..top + width + area.width],
+        );
         let at = pair * half + area.x / 2;
         chroma(
             upper,
             lower,
+            rgba,
             &mut picture.u[at..at + area.width / 2],
             &mut picture.v[at..at + area.width / 2],
         );
     }
 }
 
-fn luma(row: &[[u8; 4]], out: &mut [u8]) {
-    for (pixel, y) in row.iter().zip(out) {
-        let [r, g, b, _] = pixel.map(i32::from);
+fn luma<P: Copy>(row: &[P], rgba: impl Fn(P) -> [u8; 4], out: &mut [u8]) {
+    for (&pixel, y) in row.iter().zip(out) {
+        let [r, g, b, _] = rgba(pixel).map(i32::from);
         // 65.738, 129.057 and 25.064 of 256, scaled by 256.
         *y = ((16_829 * r + 33_039 * g + 6_416 * b + (16 << 16) + 32_768) >> 16) as u8;
     }
 }
 
-fn chroma(upper: &[[u8; 4]], lower: &[[u8; 4]], us: &mut [u8], vs: &mut [u8]) {
+fn chroma<P: Copy>(
+    upper: &[P],
+    lower: &[P],
+    rgba: impl Fn(P) -> [u8; 4],
+    us: &mut [u8],
+    vs: &mut [u8],
+) {
     let (upper, _) = upper.as_chunks::<2>();
     let (lower, _) = lower.as_chunks::<2>();
     for (((a, b), u), v) in upper.iter().zip(lower).zip(us).zip(vs) {
+        let (a, b) = (a.map(&rgba), b.map(&rgba));
         let sum = |c: usize| {
             i32::from(a[0][c]) + i32::from(a[1][c]) + i32::from(b[0][c]) + i32::from(b[1][c])
         };
@@ -56,9 +73,9 @@ mod tests {
 
     fn single(rgb: [u8; 3]) -> (u8, u8, u8) {
         let mut picture = Picture::black(2, 2);
-        let frame = [rgb[0], rgb[1], rgb[2], 255].repeat(4);
+        let frame = [[rgb[0], rgb[1], rgb[2], 255]; 4];
         let area = picture.changed;
-        convert(&frame, &mut picture, area);
+        convert(&frame, |pixel| pixel, &mut picture, area);
         (picture.y[0], picture.u[0], picture.v[0])
     }
 
@@ -74,14 +91,14 @@ mod tests {
     #[test]
     fn only_the_rectangle_is_written() {
         let mut picture = Picture::black(8, 8);
-        let frame = [255_u8; 8 * 8 * 4];
+        let frame = [[255_u8; 4]; 8 * 8];
         let area = Rect {
             x: 2,
             y: 4,
             width: 4,
             height: 2,
         };
-        convert(&frame, &mut picture, area);
+        convert(&frame, |pixel| pixel, &mut picture, area);
         for y in 0..8 {
             for x in 0..8 {
                 let inside = (2..6).contains(&x) && (4..6).contains(&y);

@@ -17,7 +17,6 @@ mod portrait;
 mod presenter;
 mod warp;
 mod waves;
-mod weights;
 
 pub(crate) use layers::Layers;
 pub(crate) use presenter::Presenter;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use face::{Avatars, Error};
+use face::{Avatars, Error, Scene};
 use media::Blendshape as B;
 use media::seam::Renderer;
 use media::{FRAME, FaceControls, MediaTime, Picture, Viseme};
@@ -22,7 +22,7 @@ const EYE: (Range<usize>, Range<usize>) = (270..322, 204..240);
 
 fn renderer(id: &str, seed: u64) -> Box<dyn Renderer> {
     Avatars::new()
-        .renderer(id, SIDE, SIDE, seed)
+        .renderer(id, &Scene::new(SIDE, SIDE), seed)
         .expect("the avatar exists")
 }
 
@@ -208,7 +208,9 @@ fn conversation(n: i64) -> FaceControls {
 #[test]
 fn nothing_changes_outside_the_changed_rectangle() {
     for (id, width, height) in [("nora", 512, 512), ("leo", 640, 360), ("nora", 360, 640)] {
-        let mut renderer = Avatars::new().renderer(id, width, height, 7).unwrap();
+        let mut renderer = Avatars::new()
+            .renderer(id, &Scene::new(width, height), 7)
+            .unwrap();
         let mut picture = Picture::black(width, height);
         renderer.render(&conversation(0), &mut picture).unwrap();
         for n in 1..500 {
@@ -340,7 +342,7 @@ fn all_formats_can_be_drawn() {
             (1280, 720),
             (720, 1280),
         ] {
-            let mut renderer = avatars.renderer(id, width, height, 1).unwrap();
+            let mut renderer = avatars.renderer(id, &Scene::new(width, height), 1).unwrap();
             assert_eq!(renderer.size(), (width, height));
             let mut picture = Picture::black(width, height);
             for n in 0..3 {
@@ -357,7 +359,10 @@ fn all_formats_can_be_drawn() {
 #[test]
 fn bad_requests_are_refused_with_advice() {
     let avatars = Avatars::new();
-    let error = avatars.renderer("ghost", 512, 512, 1).err().unwrap();
+    let error = avatars
+        .renderer("ghost", &Scene::new(512, 512), 1)
+        .err()
+        .unwrap();
     assert_eq!(
         error.to_string(),
         "there is no avatar \"ghost\"; there are: nora, leo"
@@ -369,7 +374,10 @@ fn bad_requests_are_refused_with_advice() {
         (126, 512),
         (usize::MAX, 2),
     ] {
-        let error = avatars.renderer("nora", width, height, 1).err().unwrap();
+        let error = avatars
+            .renderer("nora", &Scene::new(width, height), 1)
+            .err()
+            .unwrap();
         assert_eq!(error, Error::Size { width, height });
     }
     let mut other = Picture::black(256, 256);
@@ -383,11 +391,11 @@ fn bad_requests_are_refused_with_advice() {
 fn previews_are_png_of_the_size_asked_for() {
     let avatars = Avatars::new();
     for avatar in avatars.list() {
-        let png = avatars.preview(avatar.id, 256).unwrap();
+        let png = avatars.preview(&avatar.id, 256).unwrap();
         let image = tiny_skia::Pixmap::decode_png(&png).unwrap();
         assert_eq!((image.width(), image.height()), (256, 256));
         assert!(image.pixels().iter().all(|p| p.alpha() == 255));
-        assert_eq!(avatars.get(avatar.id).unwrap(), avatar);
+        assert_eq!(avatars.get(&avatar.id).unwrap(), avatar);
         assert!(!avatar.voices.is_empty());
     }
 }

@@ -31,6 +31,26 @@ impl Rect {
         self.width == 0 || self.height == 0
     }
 
+    /// Whether a pixel is in it.
+    #[must_use]
+    pub const fn contains(&self, x: usize, y: usize) -> bool {
+        x >= self.x && x - self.x < self.width && y >= self.y && y - self.y < self.height
+    }
+
+    /// The part that is in both.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        let (x, y) = (self.x.max(other.x), self.y.max(other.y));
+        let right = (self.x + self.width).min(other.x + other.width);
+        let bottom = (self.y + self.height).min(other.y + other.height);
+        Self {
+            x,
+            y,
+            width: right.saturating_sub(x),
+            height: bottom.saturating_sub(y),
+        }
+    }
+
     /// The smallest even rectangle inside `bounds` (width, height) that holds
     /// the box from (`left`, `top`) to (`right`, `bottom`), both in pixels and
     /// possibly outside.
@@ -165,6 +185,26 @@ mod tests {
         };
         assert_eq!(a.union(Rect::EMPTY), a);
         assert_eq!(Rect::EMPTY.union(a), a);
+    }
+
+    #[test]
+    fn intersection_and_containment_agree() {
+        let rect = |x, y, width, height| Rect {
+            x,
+            y,
+            width,
+            height,
+        };
+        let (a, b) = (rect(2, 2, 8, 4), rect(6, 0, 8, 4));
+        let both = a.intersection(b);
+        assert_eq!(both, rect(6, 2, 4, 2));
+        for y in 0..8 {
+            for x in 0..16 {
+                let inside = a.contains(x, y) && b.contains(x, y);
+                assert_eq!(both.contains(x, y), inside);
+            }
+        }
+        assert!(a.intersection(rect(20, 20, 2, 2)).is_empty());
     }
 
     #[test]

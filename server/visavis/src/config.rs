@@ -103,6 +103,9 @@ layers! {
         /// Use weights that are in no manifest
         #[arg(long, env = "VISAVIS_ALLOW_UNLISTED_WEIGHTS", num_args = 0..=1, default_missing_value = "true")]
         allow_unlisted_weights: bool,
+        /// Folder of the avatars that users make [default: ./avatars]
+        #[arg(long, env = "VISAVIS_AVATARS")]
+        avatars: PathBuf,
         /// Folder of the recordings [default: ./recordings]
         #[arg(long, env = "VISAVIS_RECORDINGS")]
         recordings: PathBuf,
@@ -211,6 +214,12 @@ impl Config {
         self.voices
             .clone()
             .unwrap_or_else(|| self.models().join("voices"))
+    }
+
+    /// Folder of the avatars that users make.
+    #[must_use]
+    pub fn avatars(&self) -> PathBuf {
+        self.avatars.clone().unwrap_or_else(|| "avatars".into())
     }
 
     /// Folder of the recordings, unless nothing is recorded.

@@ -61,7 +61,7 @@ fn configuration(config: &Config, findings: &mut Vec<Finding>) {
         Err(error) => problem(format!("the configuration: {error:#}")),
     });
     let engine = config.engine();
-    let avatars = face::Avatars::new();
+    let avatars = crate::rooms::avatars(config);
     if let Err(error) = avatars.get(&engine.default_avatar) {
         findings.push(problem(format!("the default avatar: {error}")));
     }

@@ -10,6 +10,7 @@ mod plot;
 mod rooms;
 mod say;
 mod serve;
+mod shown;
 mod tls;
 
 use std::path::PathBuf;

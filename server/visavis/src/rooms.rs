@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The lip-sync network within the folder of models.
 const LIP_SYNC: &str = "lipsync/lipsync.onnx";
 
+/// The stock avatars within the folder of models.
+const FACES: &str = "faces";
+
 /// Opens the folder of models.
 pub fn models(config: &Config) -> anyhow::Result<Models> {
     let models = Models::open(config.models())?;
@@ -43,8 +46,19 @@ pub fn load(config: &Config) -> anyhow::Result<Rooms> {
     Ok(Rooms {
         voices: Arc::new(voices),
         mouth,
-        avatars: Arc::new(face::Avatars::new()),
+        avatars: Arc::new(avatars(config)),
     })
+}
+
+/// Opens the avatars that come with the product and those of users. What cannot
+/// be used is told of and left out: the others still can.
+pub fn avatars(config: &Config) -> face::Avatars {
+    let stock = config.models().join(FACES);
+    let (avatars, refused) = face::Avatars::open(Some(&stock), Some(&config.avatars()));
+    for (path, error) in refused {
+        tracing::warn!(path = %path.display(), %error, "an avatar cannot be used");
+    }
+    avatars
 }
 
 fn voices(config: &Config, models: &Models) -> anyhow::Result<speech::Voices> {

@@ -16,6 +16,7 @@ use speech::wav::Wav;
 
 use crate::config::Config;
 use crate::rooms;
+use crate::shown::Shown;
 
 /// Seed of blinks and the like where none is named: any fixed number makes the
 /// same text the same video.
@@ -38,6 +39,8 @@ pub struct Say {
     /// Seed of blinks and the like
     #[arg(long, default_value_t = SEED)]
     seed: u64,
+    #[command(flatten)]
+    shown: Shown,
     /// Prints what was spent on each stage, as JSON
     #[arg(long)]
     stats: bool,
@@ -59,6 +62,8 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
             width: Some(say.size.0),
             height: Some(say.size.1),
             seed: Some(say.seed),
+            framing: say.shown.framing(),
+            background: say.shown.background()?,
             ..Request::default()
         },
         &rooms,

@@ -176,7 +176,11 @@ fn paint(rooms: &Rooms, default: &str) -> anyhow::Result<Vec<Box<dyn Renderer>>>
     rooms
         .avatars
         .list()
-        .map(|avatar| Ok(rooms.avatars.renderer(avatar.id, width, height, 0)?))
+        .iter()
+        .map(|avatar| {
+            let scene = face::Scene::new(width, height);
+            Ok(rooms.avatars.renderer(&avatar.id, &scene, 0)?)
+        })
         .collect()
 }
 

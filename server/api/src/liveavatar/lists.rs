@@ -17,7 +17,8 @@ use crate::state::State;
 pub(crate) fn avatars(state: &State) -> Vec<Value> {
     let rooms = state.engine.rooms();
     let voices: Vec<_> = rooms.voices.list().collect();
-    let described = rooms.avatars.list().map(|avatar| {
+    let listed = rooms.avatars.list();
+    let described = listed.iter().map(|avatar| {
         let voice = avatar
             .voices
             .iter()

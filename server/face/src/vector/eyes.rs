@@ -10,7 +10,7 @@ use media::Blendshape::{
 
 use super::brush::{Fill, Pen, Tint, between};
 use super::look::Look;
-use super::weights::Weights;
+use crate::weights::Weights;
 
 /// Samples along a lid.
 const SAMPLES: usize = 21;

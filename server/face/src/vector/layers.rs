@@ -1,12 +1,14 @@
 //! What is painted once for an avatar at one size and shared by all sessions
 //! that show it.
 
-use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
+use tiny_skia::{Color, ColorU8, FilterQuality, Pixmap, PixmapPaint, Transform};
 
 use super::Cast;
 use super::brush::Canvas;
 use super::look::Look;
 use super::warp::{Framing, Texture};
+use crate::resample::cover;
+use crate::scene::{Background, Scene, Shot};
 
 /// Side of the square that the portrait is designed on.
 const DESIGN: f32 = 512.0;
@@ -44,36 +46,31 @@ pub(crate) struct Layers {
     /// First column of the body and one past its last.
     pub(super) body_columns: (usize, usize),
     pub(super) head: Texture,
+    /// The colour around a circle.
+    pub(super) around: Option<[u8; 3]>,
 }
 
 impl Layers {
     /// Paints all of it; takes some tens of milliseconds.
-    pub(crate) fn paint(cast: Cast, width: usize, height: usize) -> Self {
+    pub(crate) fn paint(cast: Cast, scene: &Scene) -> Self {
         let look = cast.look();
-        let framing = framing(width, height);
+        let (width, height) = scene.size();
+        let framing = framing(scene);
         let (scale, origin) = (framing.scale, framing.origin);
         let corner = (-origin.0 / scale, -origin.1 / scale);
 
-        let small = |side: usize| ((side as f32 * BACKDROP_DENSITY).ceil() as u32).max(1);
-        let mut far = Canvas::new(
-            (small(width), small(height)),
-            corner,
-            scale * BACKDROP_DENSITY,
-        );
-        (look.backdrop)(&mut far);
-        let mut backdrop = Canvas::new((width as u32, height as u32), corner, scale).pixmap;
-        backdrop.draw_pixmap(
-            0,
-            0,
-            far.pixmap.as_ref(),
-            &PixmapPaint {
-                quality: FilterQuality::Bicubic,
-                ..PixmapPaint::default()
-            },
-            Transform::from_scale(1.0 / BACKDROP_DENSITY, 1.0 / BACKDROP_DENSITY),
-            None,
-        );
-
+        let mut backdrop = own_backdrop(look, corner, scale, (width, height));
+        match scene.behind() {
+            Background::Colour([r, g, b]) => backdrop.fill(Color::from_rgba8(*r, *g, *b, 255)),
+            Background::Image(image) => {
+                let colours = cover(image, width, height);
+                let (colours, _) = colours.as_chunks::<3>();
+                for (pixel, &[r, g, b]) in backdrop.pixels_mut().iter_mut().zip(colours) {
+                    *pixel = ColorU8::from_rgba(r, g, b, 255).premultiply();
+                }
+            }
+            Background::Own | Background::Clip(_) => {}
+        }
         let body_top = ((BODY_TOP * scale + origin.1).max(0.0) as usize).min(height);
         let rows = height - body_top + SPARE_ROWS;
         let mut body = Canvas::new(
@@ -110,23 +107,65 @@ impl Layers {
             body_top,
             body_columns: (left.min(right), right),
             head: Texture::new(&head.pixmap, (HEAD.0, HEAD.1), density),
+            around: scene.around(),
         }
     }
+}
+
+/// The backdrop that belongs to a look.
+fn own_backdrop(
+    look: &Look,
+    corner: (f32, f32),
+    scale: f32,
+    (width, height): (usize, usize),
+) -> Pixmap {
+    let small = |side: usize| ((side as f32 * BACKDROP_DENSITY).ceil() as u32).max(1);
+    let mut far = Canvas::new(
+        (small(width), small(height)),
+        corner,
+        scale * BACKDROP_DENSITY,
+    );
+    (look.backdrop)(&mut far);
+    let mut backdrop = Canvas::new((width as u32, height as u32), corner, scale).pixmap;
+    backdrop.draw_pixmap(
+        0,
+        0,
+        far.pixmap.as_ref(),
+        &PixmapPaint {
+            quality: FilterQuality::Bicubic,
+            ..PixmapPaint::default()
+        },
+        Transform::from_scale(1.0 / BACKDROP_DENSITY, 1.0 / BACKDROP_DENSITY),
+        None,
+    );
+    backdrop
 }
 
 /// Rows of the body that are painted below the picture, so that it can rise.
 pub(super) const SPARE_ROWS: usize = 16;
 
+/// A close-up is this much nearer, and the face is at this height of the
+/// picture.
+const CLOSE: (f32, f32) = (1.55, 0.5);
+
 /// The largest portrait that fits the picture: as high as it is in a wide one,
-/// as wide as it is in a tall one.
-fn framing(width: usize, height: usize) -> Framing {
-    let (width, height) = (width as f32, height as f32);
-    let scale = (height / DESIGN).min(width / NARROW);
+/// as wide as it is in a tall one; nearer for a close-up.
+fn framing(scene: &Scene) -> Framing {
+    let (width, height) = (scene.width as f32, scene.height as f32);
+    let fitting = (height / DESIGN).min(width / NARROW);
+    let (near, at_height) = match scene.framing.shot {
+        Shot::Normal => (1.0, ANCHOR_HEIGHT),
+        Shot::CloseUp | Shot::Circle => CLOSE,
+    };
+    let scale = fitting * near * scene.framing.scale;
+    let (across, down) = scene.framing.position;
+    // The body is drawn down to the end of the design and no further.
+    let lowest = height - DESIGN * scale;
     Framing {
         scale,
         origin: (
-            width * 0.5 - ANCHOR.0 * scale,
-            height * ANCHOR_HEIGHT - ANCHOR.1 * scale,
+            width * (0.5 + across) - ANCHOR.0 * scale,
+            (height * (at_height + down) - ANCHOR.1 * scale).max(lowest),
         ),
     }
 }

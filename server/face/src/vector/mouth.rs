@@ -9,7 +9,7 @@ use media::Blendshape::{
     MouthStretchLeft, MouthStretchRight, MouthUpperUpLeft, MouthUpperUpRight, TongueOut,
 };
 
-use super::weights::Weights;
+use crate::weights::Weights;
 
 /// Number of samples along a contour. Odd, so that one lies in the middle.
 pub(super) const SAMPLES: usize = 37;

@@ -14,10 +14,12 @@ use super::brush::Pen;
 use super::layers::Layers;
 use super::mouth::Mouth;
 use super::warp::{Framing, Pose, Warp, lay_row};
-use super::weights::Weights;
 use super::{eyes, layers, lips};
+use crate::avatars::check_picture;
 use crate::idle::Life;
 use crate::raster;
+use crate::scene::outside_circle;
+use crate::weights::Weights;
 
 /// The head turns this far at most, degrees: beyond it a flat drawing shows
 /// that it is one.
@@ -129,6 +131,27 @@ impl Presenter {
 
     /// Draws the state into the frame and says which rectangles differ.
     fn advance(&mut self, now: State) -> [Rect; 2] {
+        let areas = self.draw(now);
+        if let Some(around) = self.layers.around {
+            let pixels = self.frame.data_mut().as_chunks_mut::<4>().0;
+            let width = self.layers.size.0;
+            for (k, area) in areas.into_iter().enumerate() {
+                outside_circle(self.layers.size, area, |at, share| {
+                    // What both areas hold is cut once.
+                    if k == 1 && areas[0].contains(at % width, at / width) {
+                        return;
+                    }
+                    for (value, wanted) in pixels[at].iter_mut().zip(around) {
+                        let sum = u32::from(*value) * (256 - share) + u32::from(wanted) * share;
+                        *value = ((sum + 128) >> 8) as u8;
+                    }
+                });
+            }
+        }
+        areas
+    }
+
+    fn draw(&mut self, now: State) -> [Rect; 2] {
         let (width, height) = self.layers.size;
         let bounds = (width, height);
         let scale = self.framing().scale;
@@ -286,22 +309,13 @@ impl Renderer for Presenter {
     }
 
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
-        let (width, height) = self.layers.size;
-        if (picture.width(), picture.height()) != (width, height) {
-            return Err(RenderError(
-                format!(
-                    "the picture is {}x{}, the presenter draws {width}x{height}",
-                    picture.width(),
-                    picture.height()
-                )
-                .into(),
-            ));
-        }
+        check_picture(picture, self.layers.size)?;
         let now = self.state(face);
         let areas = self.advance(now);
         for area in areas {
             if !area.is_empty() {
-                raster::convert(self.frame.data(), picture, area);
+                let (pixels, _) = self.frame.data().as_chunks::<4>();
+                raster::convert(pixels, |pixel| pixel, picture, area);
             }
         }
         picture.at = face.at;

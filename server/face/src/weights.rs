@@ -10,10 +10,10 @@ const STEPS: f32 = 240.0;
 
 /// All weights, rounded: two faces that are equal here look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Weights([u8; BLENDSHAPES]);
+pub(crate) struct Weights([u8; BLENDSHAPES]);
 
 impl Weights {
-    pub(super) fn new(face: &FaceControls) -> Self {
+    pub(crate) fn new(face: &FaceControls) -> Self {
         // A float that is not a number becomes zero.
         Self(
             face.shapes
@@ -22,12 +22,12 @@ impl Weights {
     }
 
     /// A weight, 0..=1.
-    pub(super) fn get(&self, shape: Blendshape) -> f32 {
+    pub(crate) fn get(&self, shape: Blendshape) -> f32 {
         f32::from(self.0[shape.index()]) / STEPS
     }
 
     /// Whether any weight in a range of shapes (inclusive) differs.
-    pub(super) fn differ(&self, other: &Self, first: Blendshape, last: Blendshape) -> bool {
+    pub(crate) fn differ(&self, other: &Self, first: Blendshape, last: Blendshape) -> bool {
         let range = first.index()..=last.index();
         self.0[range.clone()] != other.0[range]
     }

@@ -1,0 +1,105 @@
+//! A package from loose files: how the stock avatars are put together.
+//!
+//! `cargo run --release -p face --example pack -- FOLDER OUT`
+//!
+//! FOLDER holds `about.toml` (id, name, description, licence, voices),
+//! `landmarks.f32` and `shapes.f32` (478 x 3 and 52 little-endian floats, as in
+//! `face::package::Portrait`), `picture.png` and, if there are, `person.png`,
+//! `eyes_closed.png`, `upper_teeth.png` and `lower_teeth.png`. OUT is a folder
+//! that is made, or a file that ends in `.avatar`.
+
+use std::error::Error;
+use std::path::Path;
+
+use face::Package;
+use face::package::{Mask, Meta, Plates, Portrait, Rgb, Rgba};
+use image::DynamicImage;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    id: String,
+    name: String,
+    description: String,
+    licence: String,
+    voices: Vec<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (Some(from), Some(to)) = (args.next(), args.next()) else {
+        return Err("usage: pack FOLDER OUT".into());
+    };
+    let (from, to) = (Path::new(&from), Path::new(&to));
+    let about: About = toml::from_str(&std::fs::read_to_string(from.join("about.toml"))?)?;
+    let portrait = Portrait {
+        picture: rgb(image::open(from.join("picture.png"))?),
+        landmarks: floats(&from.join("landmarks.f32"))?.as_chunks().0.to_vec(),
+        shapes: floats(&from.join("shapes.f32"))?
+            .try_into()
+            .map_err(|_| "shapes.f32 must hold 52 numbers")?,
+        person: plate(from, "person.png")?.map(|image| {
+            let image = image.into_luma8();
+            Mask {
+                width: image.width() as usize,
+                height: image.height() as usize,
+                data: image.into_raw(),
+            }
+        }),
+        plates: Plates {
+            eyes_closed: plate(from, "eyes_closed.png")?.map(rgb),
+            upper_teeth: plate(from, "upper_teeth.png")?.map(rgba),
+            lower_teeth: plate(from, "lower_teeth.png")?.map(rgba),
+        },
+    };
+    let meta = Meta {
+        id: about.id,
+        name: about.name,
+        description: about.description,
+        licence: about.licence,
+        voices: about.voices,
+        consent: None,
+    };
+    let package = Package::new(meta, &portrait)?;
+    if to.extension().is_some_and(|e| e == "avatar") {
+        std::fs::write(to, package.to_bytes()?)?;
+    } else {
+        package.write_folder(to)?;
+    }
+    Ok(())
+}
+
+fn plate(folder: &Path, name: &str) -> Result<Option<DynamicImage>, Box<dyn Error>> {
+    let path = folder.join(name);
+    path.exists()
+        .then(|| image::open(&path).map_err(Into::into))
+        .transpose()
+}
+
+fn rgb(image: DynamicImage) -> Rgb {
+    let image = image.into_rgb8();
+    Rgb {
+        width: image.width() as usize,
+        height: image.height() as usize,
+        data: image.into_raw(),
+    }
+}
+
+fn rgba(image: DynamicImage) -> Rgba {
+    let image = image.into_rgba8();
+    Rgba {
+        width: image.width() as usize,
+        height: image.height() as usize,
+        data: image.into_raw(),
+    }
+}
+
+fn floats(path: &Path) -> Result<Vec<f32>, Box<dyn Error>> {
+    let bytes = std::fs::read(path)?;
+    let (values, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(format!("{} holds no whole numbers", path.display()).into());
+    }
+    Ok(values.iter().map(|v| f32::from_le_bytes(*v)).collect())
+}

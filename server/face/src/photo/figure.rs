@@ -1,0 +1,273 @@
+//! Everything about one face on one screen that does not change from picture
+//! to picture.
+
+use std::sync::Arc;
+
+use media::Rect;
+
+use super::backdrop;
+use super::basis::Basis;
+use super::eyes::{self, Eye, Look};
+use super::fit::Fit;
+use super::framing;
+use super::mesh::{Mesh, Pose};
+use super::motion::Motion;
+use super::mouth::{Jaw, Light, Mouth};
+use super::points::{LEFT_LIDS, MESH, RIGHT_LIDS};
+use super::raster::{self, Corner, STEPS, Target};
+use super::seam;
+use super::texture::{Pixel, Texture, mix, parts, pixel};
+use crate::package::{Mask, Portrait, Rgba};
+use crate::resample::Source;
+use crate::scene::{Background, Scene, outside_circle};
+use crate::weights::Weights;
+
+/// Texels for each pixel of the screen, if the picture has as many: a little
+/// more than one, so that pictures do not blur when they move by half a pixel.
+const OVERSAMPLING: f32 = 1.5;
+/// The texture reaches beyond the screen by this share of its longer side, for
+/// what the head's motion brings in.
+const MARGIN: f32 = 0.06;
+
+/// A face ready to be drawn. Shared by all sessions that show it alike.
+pub(crate) struct Figure {
+    portrait: Arc<Portrait>,
+    pub size: (usize, usize),
+    pub mesh: Mesh,
+    pub motion: Motion,
+    eyes: [Eye; 2],
+    mouth: Mouth,
+    texture: Texture,
+    /// Where each point of the mesh is in the texture.
+    texels: Vec<[f32; 2]>,
+    /// What is behind, one after the other; empty if the texture is opaque.
+    backdrops: Vec<Vec<Pixel>>,
+    /// How long each is shown, media-clock samples.
+    each: i64,
+    /// The colour around a circle.
+    around: Option<Pixel>,
+}
+
+/// All that is drawn at a moment.
+pub(crate) struct Moment<'a> {
+    pub places: &'a [[i32; 2]],
+    pub pose: &'a Pose,
+    pub looks: [Look; 2],
+    pub jaw: Jaw,
+    /// Which of the backdrops.
+    pub backdrop: usize,
+}
+
+fn rgba(picture: &Rgba) -> Source<'_> {
+    Source {
+        width: picture.width,
+        height: picture.height,
+        channels: 4,
+        data: &picture.data,
+    }
+}
+
+fn alpha(mask: &Mask) -> Source<'_> {
+    Source {
+        width: mask.width,
+        height: mask.height,
+        channels: 1,
+        data: &mask.data,
+    }
+}
+
+impl Figure {
+    /// Prepares a portrait for a scene.
+    pub fn new(portrait: &Arc<Portrait>, scene: &Scene) -> Self {
+        let basis = Basis::get();
+        let size = scene.size();
+        let background = scene.behind();
+        let own = *background == Background::Own;
+        let framed = framing::frame(portrait, scene, portrait.person.is_some());
+        let placement = framed.placement;
+        let mut rest: Vec<[f32; 3]> = portrait
+            .landmarks
+            .iter()
+            .map(|&[x, y, z]| {
+                let [x, y] = placement.screen([x, y]);
+                [x, y, z / placement.step]
+            })
+            .collect();
+        let (width, height) = (size.0 as f32, size.1 as f32);
+        let margin = MARGIN * width.max(height);
+        let area = (-margin, -margin, width + margin, height + margin);
+        let scale = placement.step.clamp(1.0, OVERSAMPLING);
+        let person = portrait.person.as_ref();
+        let apart = person.filter(|_| !own || framed.beyond);
+        let picture = Source::of(&portrait.picture);
+        let texture = Texture::of(picture, apart.map(alpha), placement, area, scale);
+        let backdrops = if apart.is_some() {
+            backdrop::paint(background, portrait, placement, size)
+        } else {
+            Vec::new()
+        };
+        let millimetre = Fit::new(basis, &rest).scale;
+        let open = !seam::snap(&mut rest, &texture, millimetre);
+        let mesh = Mesh::new(basis, &rest, size, open);
+        let texels = mesh
+            .rest
+            .iter()
+            .map(|&[x, y, _]| texture.texel([x, y]))
+            .collect();
+        let motion = Motion::new(basis, &rest, &portrait.shapes, open);
+        let face = bounds(&rest[..MESH]);
+        let plates = &portrait.plates;
+        let shut = plates
+            .eyes_closed
+            .as_ref()
+            .map(|plate| Texture::of(Source::of(plate), None, placement, face, scale));
+        let teeth = [&plates.upper_teeth, &plates.lower_teeth]
+            .map(|plate| plate.as_ref())
+            .map(|plate| plate.map(|p| Texture::of(rgba(p), None, placement, face, scale)));
+        let light = Light::new(whites(&rest, &texture));
+        let mouth = Mouth::new(&rest, motion.scale, &light, teeth, open);
+        Self {
+            portrait: portrait.clone(),
+            size,
+            eyes: eyes::pair(&rest, &texture, shut.as_ref()),
+            mouth,
+            mesh,
+            motion,
+            texels,
+            texture,
+            backdrops,
+            each: match &scene.background {
+                Background::Clip(clip) => clip.each,
+                _ => i64::MAX,
+            },
+            around: scene.around().map(|colour| pixel(colour, 255)),
+        }
+    }
+
+    /// Whether it shows this very portrait.
+    pub fn is_of(&self, portrait: &Arc<Portrait>) -> bool {
+        Arc::ptr_eq(&self.portrait, portrait)
+    }
+
+    /// How the eyes look for weights.
+    pub fn looks(&self, weights: &Weights) -> [Look; 2] {
+        [self.eyes[0].look(weights), self.eyes[1].look(weights)]
+    }
+
+    /// Where jaw and tongue are for weights.
+    pub fn jaw(&self, weights: &Weights) -> Jaw {
+        Jaw::new(self.motion.jaw_way(weights), weights)
+    }
+
+    /// Which backdrop is shown at a moment of the media clock.
+    pub fn backdrop(&self, at: i64) -> usize {
+        match self.backdrops.len() {
+            0 | 1 => 0,
+            count => at.div_euclid(self.each).rem_euclid(count as i64) as usize,
+        }
+    }
+
+    /// The rectangles in which an eye and the inside of the mouth are drawn.
+    pub fn eye_areas(&self, places: &[[i32; 2]]) -> [Rect; 2] {
+        [
+            self.eyes[0].cover(places, self.size),
+            self.eyes[1].cover(places, self.size),
+        ]
+    }
+
+    pub fn mouth_area(&self, places: &[[i32; 2]]) -> Rect {
+        Mouth::cover(places, self.size)
+    }
+
+    /// Draws what lies within `clip`; the same pixels whatever was there.
+    pub fn draw(&self, moment: &Moment<'_>, pixels: &mut [Pixel], clip: Rect) {
+        let mut target = Target {
+            width: self.size.0,
+            pixels,
+            behind: self.backdrops.get(moment.backdrop).map(Vec::as_slice),
+        };
+        for &corners in &self.mesh.triangles {
+            let corners = corners.map(|i| Corner {
+                at: moment.places[usize::from(i)],
+                texel: self.texels[usize::from(i)],
+            });
+            raster::triangle(&mut target, &self.texture, corners, clip);
+        }
+        for (eye, look) in self.eyes.iter().zip(moment.looks) {
+            eye.draw(moment.places, look, pixels, self.size, clip);
+        }
+        self.mouth.draw(
+            moment.places,
+            &self.mesh.skull,
+            moment.pose,
+            moment.jaw,
+            pixels,
+            self.size,
+            clip,
+        );
+        if let Some(around) = self.around {
+            outside_circle(self.size, clip, |at, share| {
+                pixels[at] = mix(pixels[at], around, share);
+            });
+        }
+    }
+
+    /// The rectangle of a triangle at some places (left, top, right, bottom),
+    /// steps of a pixel.
+    pub fn touched(places: &[[i32; 2]], corners: [u16; 3]) -> [i32; 4] {
+        let at = corners.map(|i| places[usize::from(i)]);
+        [
+            at[0][0].min(at[1][0]).min(at[2][0]),
+            at[0][1].min(at[1][1]).min(at[2][1]),
+            at[0][0].max(at[1][0]).max(at[2][0]),
+            at[0][1].max(at[1][1]).max(at[2][1]),
+        ]
+    }
+}
+
+/// The rectangle around points with a margin (left, top, right, bottom).
+fn bounds(points: &[[f32; 3]]) -> (f32, f32, f32, f32) {
+    let start = (
+        f32::INFINITY,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NEG_INFINITY,
+    );
+    let (left, top, right, bottom) = points.iter().fold(start, |b, p| {
+        (b.0.min(p[0]), b.1.min(p[1]), b.2.max(p[0]), b.3.max(p[1]))
+    });
+    let margin = 0.1 * (right - left);
+    (left - margin, top - margin, right + margin, bottom + margin)
+}
+
+/// Colours within both eye openings.
+fn whites(rest: &[[f32; 3]], picture: &Texture) -> Vec<[u8; 3]> {
+    let mut found = Vec::new();
+    for lids in [RIGHT_LIDS, LEFT_LIDS] {
+        for (&up, &low) in lids[0].iter().zip(&lids[1]).skip(1).take(7) {
+            for step in 2..=8 {
+                let t = step as f32 / 10.0;
+                let at = std::array::from_fn(|k| rest[up][k] + t * (rest[low][k] - rest[up][k]));
+                let [r, g, b, _] = parts(picture.sample(at));
+                found.push([r, g, b]);
+            }
+        }
+    }
+    found
+}
+
+/// From steps of a pixel to an even rectangle of the screen, with a pixel to
+/// spare.
+pub(crate) fn to_rect([left, top, right, bottom]: [i32; 4], size: (usize, usize)) -> Rect {
+    let pixels = |v: i32| v as f32 / STEPS;
+    if left > right {
+        return Rect::EMPTY;
+    }
+    Rect::cover(
+        pixels(left) - 1.0,
+        pixels(top) - 1.0,
+        pixels(right) + 1.0,
+        pixels(bottom) + 1.0,
+        size,
+    )
+}

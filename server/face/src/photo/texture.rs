@@ -1,0 +1,201 @@
+//! Pictures prepared for warping: premultiplied pixels at a scale that suits
+//! the screen.
+
+use crate::resample::{Source, resample};
+
+/// A pixel: red, green, blue and alpha from the lowest byte up, premultiplied.
+pub(crate) type Pixel = u32;
+
+/// A part of the plane of the screen as pixels. Positions are screen pixels;
+/// the middle of the first texel is at `origin`.
+#[derive(Clone, Debug)]
+pub(crate) struct Texture {
+    pub width: usize,
+    pub height: usize,
+    /// Texels for each screen pixel.
+    pub scale: f32,
+    /// Screen position of the middle of the first texel.
+    pub origin: (f32, f32),
+    pub texels: Vec<Pixel>,
+}
+
+/// Where the source of a texture lies: source pixel = `from` + screen * `step`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placement {
+    /// Source pixels for each screen pixel.
+    pub step: f32,
+    /// Source position of the screen's upper left corner.
+    pub from: (f32, f32),
+}
+
+impl Placement {
+    /// Screen position of a point of the source.
+    pub fn screen(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [(x - self.from.0) / self.step, (y - self.from.1) / self.step]
+    }
+}
+
+/// A pixel of colour with alpha, premultiplied.
+pub(crate) fn pixel(rgb: [u8; 3], alpha: u8) -> Pixel {
+    let scale = |v: u8| (u32::from(v) * u32::from(alpha) + 127) / 255;
+    scale(rgb[0]) | scale(rgb[1]) << 8 | scale(rgb[2]) << 16 | u32::from(alpha) << 24
+}
+
+/// Red, green, blue, alpha.
+pub(crate) fn parts(pixel: Pixel) -> [u8; 4] {
+    pixel.to_le_bytes()
+}
+
+impl Texture {
+    /// An empty texture over a rectangle of the screen (left, top, right,
+    /// bottom).
+    pub fn blank(area: (f32, f32, f32, f32), scale: f32) -> Self {
+        let width = ((area.2 - area.0) * scale).ceil().max(2.0) as usize;
+        let height = ((area.3 - area.1) * scale).ceil().max(2.0) as usize;
+        Self {
+            width,
+            height,
+            scale,
+            origin: (area.0 + 0.5 / scale, area.1 + 0.5 / scale),
+            texels: vec![0; width * height],
+        }
+    }
+
+    /// The pixels of a source (3 or 4 channels, 4 with straight alpha) over a
+    /// rectangle of the screen, with an alpha of its own if there is one.
+    pub fn of(
+        source: Source<'_>,
+        alpha: Option<Source<'_>>,
+        placement: Placement,
+        area: (f32, f32, f32, f32),
+        scale: f32,
+    ) -> Self {
+        let mut texture = Self::blank(area, scale);
+        let step = placement.step / scale;
+        let first = (
+            placement.from.0 + texture.origin.0 * placement.step,
+            placement.from.1 + texture.origin.1 * placement.step,
+        );
+        let (width, height) = (texture.width, texture.height);
+        let colours = resample(source, first, step, width, height);
+        let alphas = alpha.map(|alpha| resample(alpha, first, step, width, height));
+        for (i, (texel, colour)) in texture
+            .texels
+            .iter_mut()
+            .zip(colours.chunks_exact(source.channels))
+            .enumerate()
+        {
+            let own = colour.get(3).copied().unwrap_or(255);
+            let alpha = alphas.as_ref().map_or(own, |alphas| alphas[i]);
+            *texel = pixel([colour[0], colour[1], colour[2]], alpha);
+        }
+        texture
+    }
+
+    /// Position of a screen point in texels, where texel middles are whole.
+    pub fn texel(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [
+            (x - self.origin.0) * self.scale,
+            (y - self.origin.1) * self.scale,
+        ]
+    }
+
+    /// Screen position of the middle of a texel.
+    pub fn screen(&self, x: usize, y: usize) -> [f32; 2] {
+        [
+            self.origin.0 + x as f32 / self.scale,
+            self.origin.1 + y as f32 / self.scale,
+        ]
+    }
+
+    /// The colour at a screen point, between texels, clamped at the edges.
+    pub fn sample(&self, at: [f32; 2]) -> Pixel {
+        let [x, y] = self.texel(at);
+        let fixed =
+            |v: f32, max: usize| (v.clamp(0.0, (max - 1) as f32 - 1.0 / 512.0) * 65_536.0) as i32;
+        self.fetch(fixed(x, self.width), fixed(y, self.height))
+    }
+
+    /// Bilinear at a 16.16 texel position that lies within the texture.
+    #[inline]
+    pub fn fetch(&self, u: i32, v: i32) -> Pixel {
+        let at = (v >> 16) as usize * self.width + (u >> 16) as usize;
+        let (fu, fv) = ((u >> 8 & 255) as u64, (v >> 8 & 255) as u64);
+        let below = (fu * fv + 128) >> 8;
+        let (right, left) = (fu - below, fv - below);
+        let top = &self.texels[at..at + 2];
+        let bottom = &self.texels[at + self.width..at + self.width + 2];
+        let sum = spread(top[0]) * (256 - right - left - below)
+            + spread(top[1]) * right
+            + spread(bottom[0]) * left
+            + spread(bottom[1]) * below;
+        gather((sum + 0x0080_0080_0080_0080) >> 8 & LANES)
+    }
+}
+
+const LANES: u64 = 0x00FF_00FF_00FF_00FF;
+
+/// The four bytes of a pixel in lanes of 16 bits.
+#[inline]
+fn spread(pixel: Pixel) -> u64 {
+    let x = u64::from(pixel);
+    let x = (x | x << 16) & 0x0000_FFFF_0000_FFFF;
+    (x | x << 8) & LANES
+}
+
+#[inline]
+fn gather(lanes: u64) -> Pixel {
+    let x = (lanes | lanes >> 8) & 0x0000_FFFF_0000_FFFF;
+    (x | x >> 16) as Pixel
+}
+
+/// A premultiplied pixel over an opaque one.
+#[inline]
+pub(crate) fn over(top: Pixel, below: Pixel) -> Pixel {
+    let rest = u64::from(255 - (top >> 24));
+    // The exact quotient by 255, rounded, in each lane.
+    let t = spread(below) * rest + 0x0080_0080_0080_0080;
+    let t = (t + (t >> 8 & LANES)) >> 8 & LANES;
+    gather(t + spread(top))
+}
+
+/// Two pixels mixed: 0 gives `a`, 256 gives `b`.
+#[inline]
+pub(crate) fn mix(a: Pixel, b: Pixel, share: u32) -> Pixel {
+    let share = u64::from(share.min(256));
+    let sum = spread(a) * (256 - share) + spread(b) * share;
+    gather((sum + 0x0080_0080_0080_0080) >> 8 & LANES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_at_a_texel_is_the_texel() {
+        let mut texture = Texture::blank((0.0, 0.0, 4.0, 4.0), 2.0);
+        for (i, texel) in texture.texels.iter_mut().enumerate() {
+            *texel = pixel([i as u8, 2 * i as u8, 100], 255);
+        }
+        for y in 0..7 {
+            for x in 0..7 {
+                assert_eq!(
+                    texture.sample(texture.screen(x, y)),
+                    texture.texels[y * 8 + x]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn over_and_mix_keep_white_white() {
+        for alpha in 0..=255 {
+            let half = pixel([255, 255, 255], alpha);
+            assert_eq!(over(half, 0xFFFF_FFFF), 0xFFFF_FFFF);
+            assert_eq!(mix(0xFFFF_FFFF, 0xFFFF_FFFF, u32::from(alpha)), 0xFFFF_FFFF);
+        }
+        assert_eq!(over(pixel([9, 8, 7], 255), 0xFFFF_FFFF), 0xFF07_0809);
+        assert_eq!(mix(1, 2, 0), 1);
+        assert_eq!(mix(1, 2, 256), 2);
+    }
+}
