@@ -39,6 +39,7 @@ mod time;
 pub mod token;
 mod vendor;
 mod whep;
+mod whip;
 
 use std::sync::Arc;
 

@@ -18,6 +18,7 @@ use crate::socket::{ClientMessage, ServerMessage};
 use crate::state::State;
 use crate::{
     acting, catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, whep,
+    whip,
 };
 
 #[derive(OpenApi)]
@@ -34,6 +35,7 @@ use crate::{
         (name = "speech", description = "What is said."),
         (name = "events", description = "What happens."),
         (name = "viewers", description = "Watching by WHEP."),
+        (name = "publishing", description = "Sending a session to other servers."),
         (name = "recordings", description = "MP4 files."),
         (name = "catalogue", description = "Voices and avatars."),
         (name = "server", description = "The server itself."),
@@ -154,6 +156,20 @@ const REFUSALS: &[(&str, &[Code])] = {
             ],
         ),
         ("whep_delete", SESSION),
+        (
+            "start_push",
+            &[
+                C::InvalidRequest,
+                C::Forbidden,
+                C::NotFound,
+                C::Conflict,
+                C::SessionClosed,
+                C::PayloadTooLarge,
+                C::UnsupportedMediaType,
+            ],
+        ),
+        ("list_pushes", SESSION),
+        ("stop_push", SESSION),
         ("list_recordings", &[C::Forbidden]),
         (
             "get_recording",
@@ -210,6 +226,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(socket::routes())
         .merge(whep::routes())
         .merge(guest::routes())
+        .merge(whip::routes())
         .merge(recordings::routes())
         .merge(catalogue::routes())
         .merge(health::routes())

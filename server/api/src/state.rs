@@ -38,6 +38,7 @@ pub struct State {
     pub(crate) contexts: Contexts,
     pub(crate) rooms: Rooms,
     pub(crate) away: Away,
+    pub(crate) publisher: publish::whip::Publisher,
     openapi: Bytes,
     /// Identifiers of sessions, the oldest first.
     sessions: Mutex<VecDeque<Arc<str>>>,
@@ -69,6 +70,7 @@ impl State {
             vendor: Table::default(),
             vendor_grace: config.vendor_grace,
             contexts: Contexts::open(config.contexts.as_deref())?,
+            publisher: publish::whip::Publisher::default(),
             openapi: openapi::document(),
             sessions: Mutex::default(),
         })
