@@ -239,9 +239,13 @@ impl Room {
         }
     }
 
-    /// Takes a resident in, in place of one with the same identity.
+    /// Takes a resident in, in place of a guest with the same identity. One
+    /// that is there stays.
     pub fn add_resident(&mut self, now: Instant, resident: &Resident) {
         if let Some(id) = self.id_of(&resident.identity) {
+            if matches!(self.members[&id].seat, Seat::Resident(_)) {
+                return;
+            }
             self.remove(now, id, DisconnectReason::DuplicateIdentity, None);
         }
         let ms = self.unix_ms(now);

@@ -124,7 +124,7 @@ layers! {
         /// Keys of LiveKit tokens, as ID:SECRET, separated by commas [default: one of its own]
         #[arg(long, env = "VISAVIS_LIVEKIT_KEYS", value_delimiter = ',', hide_env_values = true)]
         livekit_keys: Vec<String>,
-        /// Seconds that a client of a room that vanished may come back [default: 15]
+        /// Seconds that a client of a room that vanished may come back [default: 10]
         #[arg(long, env = "VISAVIS_ROOM_GRACE_S")]
         room_grace_s: u64,
         /// Avatar of sessions that name none [default: maya]

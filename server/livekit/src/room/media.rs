@@ -206,6 +206,7 @@ impl Room {
             for track in &mut profile.tracks {
                 track.mid = None;
             }
+            self.actions.push_back(Action::Close { peer });
             return;
         }
         let leave = leave(DisconnectReason::ConnectionTimeout, AfterLeave::Reconnect);
