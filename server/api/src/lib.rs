@@ -30,6 +30,7 @@ pub mod problem;
 mod range;
 mod recordings;
 mod sessions;
+mod shims;
 pub mod socket;
 mod speak;
 mod state;
@@ -64,6 +65,7 @@ pub fn router(state: State) -> Router {
         .merge(liveavatar::routes())
         .merge(streaming::routes())
         .merge(livekit::routes())
+        .merge(shims::routes())
         .fallback(assets::fallback)
         .method_not_allowed_fallback(method_not_allowed)
         // Every handler that reads a body names its own limit.

@@ -57,6 +57,7 @@ const REFUSALS: &[(&str, &[Code])] = {
                 C::Forbidden,
                 C::PayloadTooLarge,
                 C::UnsupportedMediaType,
+                C::RoomRefused,
                 C::TooManySessions,
                 C::ShuttingDown,
                 C::VoiceUnavailable,

@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use axum::Json as Answer;
 use axum::extract::State as Shared;
 use axum::http::header::LOCATION;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use engine::{Handle, LipSyncDelay, Request};
 use media::Turn;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use session::CloseReason;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,8 +23,10 @@ use crate::extract::{Json, Query, blocking};
 use crate::liveavatar;
 use crate::liveavatar::sessions::ListQuery;
 use crate::problem::Problem;
+use crate::shims;
 use crate::state::State;
 use crate::time::rfc3339;
+use crate::vendor::address::Address;
 
 /// A session's request may hold a background picture of some 3 MB.
 const LONGEST_REQUEST: usize = 4 << 20;
@@ -481,7 +484,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
 
 /// Make a session.
 ///
-/// The answer holds a token for it, to be handed to a browser.
+/// The answer holds a token for it, to be handed to a browser. (A body with
+/// `transport` is a request of Beyond Presence's plugin for `LiveKit` agents.)
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions",
     request_body(content = CreateSession, description = "May be left out."),
@@ -489,10 +493,18 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
         headers(("Location" = String, description = "Its address."))))
 )]
 async fn create_session(
-    _: Operator,
+    operator: Operator,
     Shared(state): Shared<Arc<State>>,
-    Json(wanted): Json<CreateSession, LONGEST_REQUEST>,
-) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Answer<Session>), Problem> {
+    address: Result<Address, Problem>,
+    Json(body): Json<Value, LONGEST_REQUEST>,
+) -> Result<Response, Problem> {
+    if shims::is_bey(&body) {
+        return shims::bey(operator, &state, address?, &body).await;
+    }
+    let wanted: CreateSession = serde_json::from_value(body).map_err(|error| {
+        // The message may repeat what was sent.
+        Problem::invalid(error.to_string().chars().take(400).collect::<String>())
+    })?;
     let engine = state.engine.clone();
     let request: Request = wanted.try_into()?;
     let handle = blocking(move || engine.create(request)).await??;
@@ -505,7 +517,7 @@ async fn create_session(
     };
     let location = HeaderValue::from_str(&session.urls.this)
         .map_err(|_| Problem::invalid("the public URL cannot stand in a header"))?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Answer(session)))
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Answer(session)).into_response())
 }
 
 /// List the open sessions.

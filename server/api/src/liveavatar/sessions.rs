@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
+use engine::Handle;
+use rooms::Joined;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use session::CloseReason;
@@ -21,11 +23,18 @@ use crate::time::{rfc3339, unix_seconds};
 use crate::vendor::address::Address;
 use crate::vendor::body::Body;
 use crate::vendor::conversation::{Kind, reason_of};
-use crate::vendor::live;
-use crate::vendor::table::{Begin, Entry, Stage};
+use crate::vendor::live::{self, Place};
+use crate::vendor::table::{Begin, Elsewhere, Entry, Stage};
 
 /// How long after its token a session may be started.
 const TO_START: Duration = Duration::from_mins(15);
+
+/// How long joining a room elsewhere may take. Agents give up after about as
+/// long.
+const TO_JOIN: Duration = Duration::from_secs(10);
+
+/// Identity of the client in its room.
+const CLIENT: &str = "client";
 
 /// Which session is meant, where the credentials do not say.
 #[derive(Debug, Default, Deserialize)]
@@ -139,12 +148,50 @@ async fn begin(state: &Arc<State>, entry: &Entry, address: &Address) -> Result<V
         "session_id": &*entry.id,
         "max_session_duration": longest(state, entry),
     });
+    let place = if let Some(elsewhere) = &entry.wanted.elsewhere {
+        match enter(state, elsewhere, &handle).await {
+            Ok(joined) => Place::Elsewhere(joined),
+            Err(problem) => {
+                handle.close(CloseReason::Client);
+                return Err(problem);
+            }
+        }
+    } else {
+        let mode = match entry.wanted.kind {
+            Kind::Full => rooms::Mode::Full,
+            Kind::Lite | Kind::Streaming => rooms::Mode::Lite,
+        };
+        let room = state.rooms.open(&handle, mode);
+        data["livekit_url"] = address.ws("").into();
+        data["livekit_client_token"] = state.rooms.viewer_token(&entry.id, CLIENT).into();
+        data["livekit_agent_token"] = state.rooms.agent_token(&entry.id).into();
+        Place::Here(room)
+    };
     if entry.wanted.kind != Kind::Full {
         let path = format!("/v1/sessions/{}/realtime?token={token}", entry.id);
         data["ws_url"] = address.ws(&path).into();
     }
-    live::start(state, entry, handle, data.clone());
+    live::start(state, entry, handle, place, data.clone());
     Ok(data)
+}
+
+/// Joins a room of the customer's.
+async fn enter(
+    state: &State,
+    elsewhere: &Elsewhere,
+    handle: &Handle,
+) -> Result<Arc<Joined>, Problem> {
+    let joined = state.away.join(&elsewhere.url, &elsewhere.token, handle)?;
+    match tokio::time::timeout(TO_JOIN, joined.published()).await {
+        Ok(published) => published?,
+        Err(_) => {
+            return Err(Problem::new(
+                Code::RoomRefused,
+                format!("the room was not joined within {} s", TO_JOIN.as_secs()),
+            ));
+        }
+    }
+    Ok(joined)
 }
 
 /// `POST /v1/sessions/stop`. Stopping what is over already is no fault: SDKs

@@ -149,6 +149,8 @@ pub(crate) async fn new(
     data["session_duration_limit"] = limit;
     data["is_paid"] = true.into();
     data["realtime_endpoint"] = data["ws_url"].clone();
+    data["url"] = data["livekit_url"].clone();
+    data["access_token"] = data["livekit_client_token"].clone();
     data["session_token"] = session_token(&state, &entry, now).into();
     Ok(answer(data))
 }

@@ -352,6 +352,8 @@ impl Conversation {
                 let text = format!("the session ends in {remaining_s} s: {limit:?}");
                 self.send_realtime(&realtime::warning("session_limit", &text, None));
             }
+            Event::UserSpeakStarted { .. } => self.user("user.speak_started", "user_start"),
+            Event::UserSpeakEnded { .. } => self.user("user.speak_ended", "user_stop"),
             Event::Closed { reason } => self.close(*reason),
             _ => {}
         }
@@ -434,6 +436,21 @@ impl Conversation {
             }
             Kind::Streaming => {
                 let event = chat::event("avatar_talking_message", &turn.to_string(), Some(text));
+                self.actions.push_back(Action::Send(To::Chat, event));
+            }
+        }
+    }
+
+    /// Tells of the user's voice, by the name of the event in either API.
+    fn user(&mut self, full: &str, streaming: &str) {
+        match self.kind {
+            Kind::Lite => {}
+            Kind::Full => {
+                let event = self.events.event(full, None, json!({}));
+                self.actions.push_back(Action::Send(To::Control, event));
+            }
+            Kind::Streaming => {
+                let event = chat::event(streaming, "", None);
                 self.actions.push_back(Action::Send(To::Chat, event));
             }
         }

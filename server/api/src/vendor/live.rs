@@ -1,17 +1,21 @@
 //! The task that runs one vendor session: it carries out what its
 //! [`Conversation`] decides, and frees the session when nobody is left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use engine::{Handle, SoundTurn, SpeakError, Subscription};
 use media::Turn;
+use rooms::{JoinState, Joined, Resident, Room, RoomEvent};
 use serde_json::Value;
 use session::{CloseReason, Event};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::liveavatar::control;
 use crate::liveavatar::realtime::Refusal;
 use crate::problem::{Code, Problem};
 use crate::speak::{SpeakMode, open_sound, say};
@@ -61,6 +65,14 @@ pub(crate) enum Input {
     Listen(bool),
 }
 
+/// Where the avatar is seen.
+pub(crate) enum Place {
+    /// In a room of this server.
+    Here(Room),
+    /// In a room of the customer's.
+    Elsewhere(Arc<Joined>),
+}
+
 /// A connection.
 pub(crate) struct Client {
     /// Its number among those of this process.
@@ -71,7 +83,13 @@ pub(crate) struct Client {
 
 /// Starts the task of a session that was just opened. `answer` is what its
 /// client is told.
-pub(crate) fn start(state: &Arc<State>, entry: &Entry, handle: Handle, answer: Value) {
+pub(crate) fn start(
+    state: &Arc<State>,
+    entry: &Entry,
+    handle: Handle,
+    place: Place,
+    answer: Value,
+) {
     let (inputs, receiver) = mpsc::channel(INPUTS);
     let visited = Arc::new(AtomicBool::new(false));
     let task = Task {
@@ -84,6 +102,12 @@ pub(crate) fn start(state: &Arc<State>, entry: &Entry, handle: Handle, answer: V
         transcript: entry.transcript.clone(),
         inputs: receiver,
         opening: entry.wanted.opening.clone(),
+        in_room: match &place {
+            Place::Here(room) => Some(room.events()),
+            Place::Elsewhere(_) => None,
+        },
+        place,
+        people: BTreeSet::new(),
         sound: None,
         realtime: None,
         chats: Vec::new(),
@@ -112,6 +136,11 @@ struct Task {
     transcript: Transcript,
     inputs: mpsc::Receiver<Input>,
     opening: Option<String>,
+    place: Place,
+    /// What happens in the room here.
+    in_room: Option<broadcast::Receiver<Arc<RoomEvent>>>,
+    /// Who is in it.
+    people: BTreeSet<String>,
     sound: Option<SoundTurn>,
     realtime: Option<Client>,
     chats: Vec<Client>,
@@ -139,6 +168,7 @@ impl Task {
                     }
                     None => break,
                 },
+                event = next(&mut self.in_room) => self.room(event),
                 Some(input) = self.inputs.recv() => self.input(input).await,
                 () = at(deadline) => self.conversation.tick(self.started.elapsed()),
                 _ = look.tick() => self.look(),
@@ -204,14 +234,54 @@ impl Task {
         }
     }
 
+    /// Takes what happened in the room.
+    fn room(&mut self, event: Result<Arc<RoomEvent>, RecvError>) {
+        let event = match event {
+            Ok(event) => event,
+            // What was missed is lost; who is there is told again by what
+            // they do.
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => {
+                self.in_room = None;
+                return;
+            }
+        };
+        match &*event {
+            RoomEvent::Joined { identity, .. } => {
+                self.people.insert(identity.clone());
+            }
+            RoomEvent::Left { identity } => {
+                self.people.remove(identity);
+            }
+            RoomEvent::Data { topic, payload, .. } => match self.kind {
+                Kind::Full if topic.as_deref() == Some(control::COMMANDS) => {
+                    self.conversation.control(payload);
+                }
+                Kind::Streaming => {
+                    if let Some(message) = chat::packet(payload) {
+                        self.conversation.chat(message);
+                    }
+                }
+                Kind::Full | Kind::Lite => {}
+            },
+            _ => {}
+        }
+    }
+
     fn is_realtime(&self, id: u64) -> bool {
         self.realtime.as_ref().is_some_and(|client| client.id == id)
     }
 
     /// Looks whether anybody is there.
     fn look(&mut self) {
-        let there =
-            self.realtime.is_some() || !self.chats.is_empty() || self.handle.info().viewers > 0;
+        let elsewhere = match &self.place {
+            Place::Here(_) => false,
+            Place::Elsewhere(joined) => !matches!(*joined.state().borrow(), JoinState::Over(_)),
+        };
+        let there = elsewhere
+            || self.realtime.is_some()
+            || !self.chats.is_empty()
+            || self.handle.info().viewers > 0;
         if there {
             self.visited.store(true, Ordering::Release);
             self.absent_since = None;
@@ -289,11 +359,30 @@ impl Task {
                     self.conversation.disconnected();
                 }
             }
-            To::Chat => self
-                .chats
-                .retain(|client| client.messages.try_send(message.clone()).is_ok()),
-            To::Control => {}
+            // Clients that are in the room and at the WebSocket are told once.
+            To::Chat => match &self.place {
+                Place::Here(room) if !self.people.is_empty() => {
+                    room.send(Resident::Avatar, None, message.into(), &[]);
+                }
+                _ => self
+                    .chats
+                    .retain(|client| client.messages.try_send(message.clone()).is_ok()),
+            },
+            To::Control => {
+                if let Place::Here(room) = &self.place {
+                    room.send(Resident::Agent, Some(control::EVENTS), message.into(), &[]);
+                }
+            }
         }
+    }
+}
+
+async fn next(
+    room: &mut Option<broadcast::Receiver<Arc<RoomEvent>>>,
+) -> Result<Arc<RoomEvent>, RecvError> {
+    match room {
+        Some(room) => room.recv().await,
+        None => std::future::pending().await,
     }
 }
 

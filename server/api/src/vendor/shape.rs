@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
+use crate::shims;
 
 /// How a refusal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub(crate) enum Shape {
     /// `{code, data, message}`, with the HTTP status as the code: `LiveAvatar`
     /// and its predecessor.
     Envelope,
+    /// `{error, message, detail}`: the services of agent plugins, each of
+    /// which shows one of them to its user.
+    Plain,
 }
 
 /// Addresses of the `LiveAvatar` API that are not ours as well.
@@ -41,6 +45,8 @@ impl Shape {
             || path.starts_with("/v1/ws/")
         {
             Self::Envelope
+        } else if shims::knows(path) {
+            Self::Plain
         } else {
             Self::Problem
         }
@@ -56,6 +62,12 @@ impl Shape {
                 "data": null,
                 "message": problem.detail,
                 "error": code.as_str(),
+                "request_id": request_id,
+            })),
+            Self::Plain => Some(json!({
+                "error": code.as_str(),
+                "message": problem.detail,
+                "detail": problem.detail,
                 "request_id": request_id,
             })),
         }
@@ -75,6 +87,8 @@ mod tests {
             ("/v1/sessions/abc/ws", Shape::Problem),
             ("/v1/sessions/abc/transcript", Shape::Envelope),
             ("/v1/sessions/abc/realtime", Shape::Envelope),
+            ("/v1/sessions/plugins/livekit", Shape::Plain),
+            ("/v2/agents/leo/sessions/join", Shape::Plain),
             ("/v1/streaming.new", Shape::Envelope),
             ("/v1/ws/streaming.chat", Shape::Envelope),
             ("/v1/contexts/7", Shape::Envelope),

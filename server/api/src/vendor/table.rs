@@ -219,6 +219,25 @@ impl Table {
         }
     }
 
+    /// Names the room of a prepared session.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], or [`Code::Conflict`] when it was started.
+    pub(crate) fn send_elsewhere(&self, id: &str, elsewhere: Elsewhere) -> Result<(), Problem> {
+        let mut entries = self.lock();
+        let entry = entries
+            .get_mut(id)
+            .ok_or_else(|| Problem::not_found("session", id))?;
+        if !matches!(entry.stage, Stage::Prepared) {
+            return Err(Problem::new(
+                Code::Conflict,
+                "the session was started before",
+            ));
+        }
+        entry.wanted.elsewhere = Some(elsewhere);
+        Ok(())
+    }
+
     /// Notes how far a session is now.
     pub(crate) fn set(&self, id: &str, stage: Stage) {
         if let Some(entry) = self.lock().get_mut(id) {

@@ -286,6 +286,7 @@ fn of_a_vendor(path: &str) -> bool {
         .is_some_and(|rest| sessions.contains(&rest))
         || path.ends_with("/transcript")
         || path.ends_with("/realtime")
+        || path == "/v1/sessions/plugins/livekit"
         || [
             "/v1/streaming.",
             "/v1/ws/",
@@ -293,6 +294,11 @@ fn of_a_vendor(path: &str) -> bool {
             "/v1/avatars/public",
             "/v1/languages",
             "/v1/users/",
+            "/v1/engine/",
+            "/v2/agents/",
+            "/compose/",
+            "/integrations/",
+            "/shims/",
         ]
         .iter()
         .any(|prefix| path.starts_with(prefix))

@@ -55,6 +55,8 @@ async fn a_text_is_said_and_told_of_over_the_chat() {
             .starts_with("ws://localhost:8747/")
     );
     let which = json!({ "session_id": id });
+    assert_eq!(made["data"]["url"], "ws://localhost:8747");
+    assert!(made["data"]["access_token"].is_string());
     ask(&server, &token, "start", which.clone()).await.ok(200);
 
     let address = listen(&server).await;

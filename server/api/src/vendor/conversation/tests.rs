@@ -298,6 +298,12 @@ fn commands_of_the_room_are_answered() {
         world.settle();
     }
     world.step(20);
+    let viewer = "1".to_owned();
+    world.conductor.emit(Event::UserSpeakStarted {
+        viewer: viewer.clone(),
+    });
+    world.conductor.emit(Event::UserSpeakEnded { viewer });
+    world.settle();
     world.close();
     let events: Vec<_> = world
         .told
@@ -321,6 +327,8 @@ fn commands_of_the_room_are_answered() {
             "avatar.speak_ended say",
             "avatar.speak_started ask",
             "avatar.speak_ended ask",
+            "user.speak_started -",
+            "user.speak_ended -",
             "session.stopped -",
         ]
     );
