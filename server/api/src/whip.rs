@@ -97,7 +97,8 @@ async fn start_push(
         url: wanted.url,
         bearer: wanted.bearer,
     };
-    let started = state.publisher.start(handle.id(), target, move |settings| {
+    let id = handle.id().clone();
+    let started = state.publisher.start(&id, target, move |settings| {
         handle.offer(settings).map_err(|error| match error {
             ViewError::Closed => NoOffer::Over,
             error => NoOffer::NotNow(error.to_string()),
