@@ -221,7 +221,7 @@ async fn a_busy_server_is_asked_again_and_a_refusal_is_final() {
 #[tokio::test]
 async fn redirects_end_and_lose_the_token_elsewhere() {
     let (other, at_other) = serve(Box::new(|_| http("403 Forbidden", "", "")));
-    let (address, _) = serve(Box::new(move |request| {
+    let (address, _requests) = serve(Box::new(move |request| {
         let to = if request.line.contains("loop") {
             "/loop".to_owned()
         } else {
