@@ -102,18 +102,22 @@ fn no_upgrade() -> Refusal {
 
 /// What the token of a request says.
 fn claims(state: &State, asked: &Asked, headers: &HeaderMap) -> Result<Claims, Refusal> {
-    let refused = |why: String| (StatusCode::UNAUTHORIZED, why);
     let bearer = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
-    let token = bearer
-        .or(asked.access_token.as_deref())
-        .ok_or_else(|| refused("no access token was sent".to_owned()))?;
-    state
-        .rooms
-        .check(token.trim())
-        .map_err(|error| refused(error.to_string()))
+    let token = bearer.or(asked.access_token.as_deref()).ok_or_else(|| {
+        let why = "no access token was sent";
+        (StatusCode::UNAUTHORIZED, why.to_owned())
+    })?;
+    state.rooms.check(token.trim()).map_err(|error| {
+        // In these words, 404 does not mean an unknown address to clients.
+        let status = match error {
+            ConnectError::Over => StatusCode::NOT_FOUND,
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        (status, error.to_string())
+    })
 }
 
 fn enter(rooms: Rooms, upgrade: WebSocketUpgrade, claims: Claims, join: Join) -> Response {

@@ -19,6 +19,10 @@ use crate::media::Source;
 /// open them, so this only bounds mistakes.
 const MOST_GUEST_ROOMS: usize = 256;
 
+/// Attribute of tokens that this server gives out for a session: they open no
+/// other room when it is over.
+const SESSION: &str = "visavis.session";
+
 /// How long a guest's token is good to join with; what is issued while it is
 /// in the room lasts longer.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
@@ -64,6 +68,9 @@ pub enum ConnectError {
     /// See [`TokenError`].
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The session of the token, or the room, is over.
+    #[error("requested room does not exist")]
+    Over,
     /// Too many rooms.
     #[error("this server has {MOST_GUEST_ROOMS} rooms without a session already")]
     TooManyRooms,
@@ -149,6 +156,7 @@ impl Rooms {
         let claims = Claims {
             identity: identity.to_owned(),
             kind,
+            attributes: [(SESSION.to_owned(), room.to_owned())].into(),
             grants: Grants::join(room),
             ..Claims::default()
         };
@@ -159,9 +167,15 @@ impl Rooms {
     /// connect.
     ///
     /// # Errors
-    /// [`TokenError`].
-    pub fn check(&self, token: &str) -> Result<Claims, TokenError> {
-        self.0.keys.verify(token, SystemTime::now())
+    /// [`ConnectError::Token`], [`ConnectError::Over`].
+    pub fn check(&self, token: &str) -> Result<Claims, ConnectError> {
+        let claims = self.0.keys.verify(token, SystemTime::now())?;
+        let name = &claims.grants.room;
+        let session = claims.attributes.contains_key(SESSION);
+        if session && self.0.engine.get(name).is_none() {
+            return Err(ConnectError::Over);
+        }
+        Ok(claims)
     }
 
     /// A client connects to the room of its token. Must be called on the tokio
@@ -176,7 +190,7 @@ impl Rooms {
             (None, Some(handle)) => self.open(&handle, Mode::Lite),
             (None, None) => self.open_for_guests(name)?,
         };
-        Ok(room.connect(claims, join))
+        room.connect(claims, join).ok_or(ConnectError::Over)
     }
 
     fn open_for_guests(&self, name: &str) -> Result<Room, ConnectError> {

@@ -170,20 +170,24 @@ impl Room {
         }
     }
 
-    /// A client connects, with a token that was verified.
-    pub(crate) fn connect(&self, claims: Claims, join: Join) -> Connection {
+    /// A client connects, with a token that was verified. `None` when the room
+    /// is over.
+    pub(crate) fn connect(&self, claims: Claims, join: Join) -> Option<Connection> {
         let (sender, frames) = mpsc::channel(FRAMES);
         let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
         state.last_conn += 1;
         let conn = ConnId(state.last_conn);
         state.conns.insert(conn, sender);
         state.room.join(Instant::now(), conn, claims, join);
         self.settle(&mut state);
-        Connection {
+        Some(Connection {
             room: self.clone(),
             conn,
             frames,
-        }
+        })
     }
 
     /// A resident sends data about a topic, reliably; to everybody when `to`
@@ -426,9 +430,12 @@ impl Room {
     async fn keep_time(self, on_end: impl FnOnce()) {
         loop {
             let due = {
-                let state = self.lock();
-                let over = state.closed || (self.0.handle.is_none() && state.room.is_empty());
-                if over && state.last_conn > 0 || state.closed {
+                let mut state = self.lock();
+                let guests = self.0.handle.is_none();
+                let left = guests && state.last_conn > 0 && state.room.is_empty();
+                if left || state.closed {
+                    // Nobody may come in from here on.
+                    state.closed = true;
                     break;
                 }
                 state.room.poll_timeout()

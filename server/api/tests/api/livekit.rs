@@ -11,7 +11,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::server::{KEY, SECRET, Server, dev};
+use crate::server::{KEY, SECRET, Server, dev, until};
 use crate::socket::listen;
 
 const LIVEKIT_KEY: &str = "dev:0123456789abcdef0123456789abcdef";
@@ -129,6 +129,27 @@ async fn the_first_frame_is_join_and_names_the_avatar() {
     let resume = format!("ws://{address}/rtc?access_token={token}&reconnect=1&sid=PA_x");
     assert_eq!(first_frame(&resume, None).await[0], 0x42);
     server.delete(&format!("/v1/sessions/{id}")).await.ok(204);
+}
+
+#[tokio::test]
+async fn a_token_for_a_session_opens_nothing_else_when_it_is_over() {
+    let server = server();
+    let settings = rooms::Settings {
+        keys: vec![LIVEKIT_KEY.to_owned()],
+        ..rooms::Settings::default()
+    };
+    let rooms = rooms::Rooms::new(server.engine.clone(), settings).unwrap();
+    let session = server.open().await;
+    let id = session["id"].as_str().unwrap();
+    let path = format!(
+        "/rtc/v1/validate?access_token={}",
+        rooms.viewer_token(id, "anna")
+    );
+    server.get(&path).await.ok(200);
+    server.delete(&format!("/v1/sessions/{id}")).await.ok(204);
+    until("over", || server.engine.get(id).is_none().then_some(())).await;
+    let reply = server.get(&path).await;
+    assert_eq!(&reply.ok(404).body[..], b"requested room does not exist");
 }
 
 #[tokio::test]
