@@ -103,6 +103,8 @@ pub(crate) struct Avatar {
     /// How it is drawn.
     #[schema(example = "vector")]
     kind: String,
+    /// Whether a user made it, so that it can be deleted.
+    deletable: bool,
     /// The voice that suits it best; null when none of its voices is there.
     default_voice: Option<String>,
     /// A square picture, PNG. Takes `?size=`.
@@ -164,28 +166,35 @@ async fn list_avatars(
     Shared(state): Shared<Arc<State>>,
     Query(query): Query<Page>,
 ) -> Response {
-    let rooms = state.engine.rooms();
-    let voices: Vec<_> = rooms.voices.list().collect();
-    let avatars = rooms.avatars.list();
-    let avatars = avatars.iter().map(|avatar| Avatar {
+    let avatars = state.engine.rooms().avatars.list();
+    let ours = AvatarList {
+        avatars: avatars
+            .iter()
+            .map(|avatar| describe(&state, avatar))
+            .collect(),
+        default: state.engine.settings().default_avatar.clone(),
+    };
+    let vendors = page("/v1/avatars?", &query, lists::avatars(&state));
+    beside(&ours, envelope(vendors, "Avatars"))
+}
+
+/// What is said of an avatar.
+pub(crate) fn describe(state: &State, avatar: &face::Avatar) -> Avatar {
+    let voices = &state.engine.rooms().voices;
+    Avatar {
         id: avatar.id.clone(),
         name: avatar.name.clone(),
         description: avatar.description.clone(),
         licence: avatar.licence.clone(),
         kind: avatar.kind.name().to_owned(),
+        deletable: avatar.origin == face::avatars::Origin::User,
         default_voice: avatar
             .voices
             .iter()
-            .find(|id| voices.iter().any(|voice| voice.id == **id))
+            .find(|id| voices.list().any(|voice| voice.id == **id))
             .cloned(),
         preview_url: state.url(&format!("/v1/avatars/{}/preview.png", avatar.id)),
-    });
-    let ours = AvatarList {
-        avatars: avatars.collect(),
-        default: state.engine.settings().default_avatar.clone(),
-    };
-    let vendors = page("/v1/avatars?", &query, lists::avatars(&state));
-    beside(&ours, envelope(vendors, "Avatars"))
+    }
 }
 
 #[derive(Deserialize)]

@@ -35,6 +35,7 @@ pub mod socket;
 mod speak;
 mod state;
 mod streaming;
+mod studio;
 mod text;
 mod time;
 pub mod token;
@@ -51,6 +52,7 @@ use axum::middleware;
 
 pub use config::{Config, ConfigError, IceServer, MIN_KEY};
 pub use state::State;
+pub use time::rfc3339;
 pub use vendor::address::Secure;
 
 use problem::{Code, Problem};

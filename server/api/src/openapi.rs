@@ -17,8 +17,8 @@ use crate::problem::{self, Code};
 use crate::socket::{ClientMessage, ServerMessage};
 use crate::state::State;
 use crate::{
-    acting, catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, whep,
-    whip,
+    acting, catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, studio,
+    whep, whip,
 };
 
 #[derive(OpenApi)]
@@ -192,6 +192,35 @@ const REFUSALS: &[(&str, &[Code])] = {
         ("list_voices", &[C::InvalidRequest]),
         ("list_avatars", &[C::InvalidRequest]),
         ("preview", &[C::InvalidRequest, C::NotFound]),
+        (
+            "check_picture",
+            &[
+                C::InvalidRequest,
+                C::Forbidden,
+                C::NotFound,
+                C::PayloadTooLarge,
+                C::UnsupportedMediaType,
+            ],
+        ),
+        (
+            "create_avatar",
+            &[
+                C::InvalidRequest,
+                C::ConsentNeeded,
+                C::UnknownVoice,
+                C::Forbidden,
+                C::NotFound,
+                C::Conflict,
+                C::PayloadTooLarge,
+                C::UnsupportedMediaType,
+                C::PictureUnusable,
+            ],
+        ),
+        ("get_avatar", &[C::InvalidRequest, C::NotFound]),
+        (
+            "delete_avatar",
+            &[C::InvalidRequest, C::Forbidden, C::NotFound, C::Conflict],
+        ),
         ("health", &[]),
         ("ready", &[C::ShuttingDown]),
         ("status", &[]),
@@ -230,6 +259,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(whip::routes())
         .merge(recordings::routes())
         .merge(catalogue::routes())
+        .merge(studio::routes())
         .merge(health::routes())
         .merge(metrics::routes())
         .routes(routes!(openapi))

@@ -56,6 +56,8 @@ codes! {
     InvalidRequest = "invalid_request", BAD_REQUEST, "The request is malformed.";
     EmptyText = "empty_text", BAD_REQUEST, "There is no text to speak.";
     BadAudio = "bad_audio", BAD_REQUEST, "The sound cannot be used.";
+    ConsentNeeded = "consent_needed", BAD_REQUEST, "The person shown must agree.";
+    PictureUnusable = "picture_unusable", UNPROCESSABLE_ENTITY, "No avatar can be made of this picture.";
     BadSdp = "bad_sdp", BAD_REQUEST, "The session description cannot be used.";
     UnknownVoice = "unknown_voice", BAD_REQUEST, "There is no such voice.";
     UnknownAvatar = "unknown_avatar", BAD_REQUEST, "There is no such avatar.";

@@ -33,6 +33,7 @@ pub struct State {
     pub(crate) ice_links: Vec<HeaderValue>,
     pub(crate) body_pause: Duration,
     pub(crate) previews: Previews,
+    pub(crate) studio: Option<Arc<studio::Studio>>,
     pub(crate) vendor: Table,
     pub(crate) vendor_grace: Duration,
     pub(crate) contexts: Contexts,
@@ -67,6 +68,7 @@ impl State {
             ice_links: links(&config.ice_servers)?,
             body_pause: config.body_pause,
             previews: Previews::default(),
+            studio: None,
             vendor: Table::default(),
             vendor_grace: config.vendor_grace,
             contexts: Contexts::open(config.contexts.as_deref())?,
@@ -74,6 +76,13 @@ impl State {
             openapi: openapi::document(),
             sessions: Mutex::default(),
         })
+    }
+
+    /// Lets clients make avatars.
+    #[must_use]
+    pub fn with_studio(mut self, studio: Arc<studio::Studio>) -> Self {
+        self.studio = Some(studio);
+        self
     }
 
     /// Whether the server runs without API keys, for this machine only.

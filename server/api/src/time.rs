@@ -8,7 +8,8 @@ pub(crate) fn unix_seconds(at: SystemTime) -> u64 {
 }
 
 /// `2026-03-01T12:00:00Z`.
-pub(crate) fn rfc3339(at: SystemTime) -> String {
+#[must_use]
+pub fn rfc3339(at: SystemTime) -> String {
     let seconds = unix_seconds(at);
     let (day, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, date) = civil(day);

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod avatar;
 mod config;
 mod doctor;
 mod fetch;
@@ -83,6 +84,13 @@ enum Command {
         #[command(subcommand)]
         action: fetch::Action,
     },
+    /// Avatars: made of pictures, listed, deleted.
+    Avatar {
+        #[command(flatten)]
+        config: Configured,
+        #[command(subcommand)]
+        action: avatar::Action,
+    },
     /// The mouth.
     Lipsync {
         #[command(flatten)]
@@ -98,6 +106,7 @@ fn main() -> ExitCode {
         Command::Say { config, say } => config.read().and_then(|c| say::run(&c, &say)),
         Command::Doctor { config } => config.read().and_then(|c| doctor::run(&c)),
         Command::Models { config, action } => config.read().and_then(|c| fetch::run(&c, &action)),
+        Command::Avatar { config, action } => config.read().and_then(|c| avatar::run(&c, action)),
         Command::Lipsync { config, action } => config.read().and_then(|c| plot::run(&c, action)),
     };
     match result {

@@ -94,6 +94,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             ..api::Config::default()
         },
     )?;
+    let studio = studio::Studio::new(
+        Arc::new(rooms::models(config)?),
+        engine.rooms().avatars.clone(),
+    );
+    let state = state.with_studio(Arc::new(studio));
     let router = api::router(state);
     println!("Visavis is ready: {}", config.public_url());
     tracing::info!(http = %listen, tls = ?config.tls_listen, media = %config.media_listen(), "serving");
