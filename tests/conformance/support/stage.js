@@ -13,6 +13,9 @@ export const API_KEY = "conformance-key-0123456789";
 /** Key and secret by which clients sign LiveKit tokens of their own. */
 export const LIVEKIT = { key: "conformance", secret: "conformance-secret-of-more-than-32-bytes" };
 
+/** Why a test is left out of the short form that `./test` runs; false otherwise. */
+export const LONG = process.env.CONFORMANCE === "short" && "only in the whole";
+
 /** Longest that one client may take: nothing here waits for the length of a speech. */
 export const CAP_MS = 60_000;
 /** How much of the server's log a failed test shows. */
@@ -149,17 +152,17 @@ class Server {
   }
 
   /** Waits until no session is left: what a client began, its end has freed. */
-  untilFree() {
-    return this.#untilNone("sessions");
+  untilFree(withinMs = FREE_MS) {
+    return this.#untilNone("sessions", withinMs);
   }
 
   /** Waits until nobody watches any more. */
   untilUnwatched() {
-    return this.#untilNone("viewers");
+    return this.#untilNone("viewers", FREE_MS);
   }
 
-  async #untilNone(what) {
-    for (const end = Date.now() + FREE_MS; ; ) {
+  async #untilNone(what, withinMs) {
+    for (const end = Date.now() + withinMs; ; ) {
       const left = await this.counter(`visavis_${what}`);
       if (left === 0) return;
       if (Date.now() > end) throw new Error(`${left} ${what} are left after the client's end`);

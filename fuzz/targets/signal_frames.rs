@@ -1,0 +1,14 @@
+//! What a guest sends over its WebSocket.
+#![no_main]
+
+#[path = "guest.rs"]
+mod guest;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut guest = guest::Guest::join();
+    for frame in guest::pieces(data) {
+        guest.frame(frame);
+    }
+});
