@@ -214,7 +214,8 @@ async fn path_id(parts: &mut Parts, state: &Arc<State>) -> Result<String, Proble
         .ok_or_else(|| Problem::invalid("the address is not readable text"))
 }
 
-fn allow(caller: &Caller, session: &str) -> Result<(), Problem> {
+/// Whether a caller may use a session.
+pub(crate) fn allow(caller: &Caller, session: &str) -> Result<(), Problem> {
     match caller {
         Caller::Operator => Ok(()),
         Caller::Member(own) if own == session => Ok(()),

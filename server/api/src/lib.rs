@@ -26,6 +26,7 @@ mod liveavatar;
 mod livekit;
 mod metrics;
 mod openapi;
+mod pipecat;
 pub mod problem;
 mod range;
 mod recordings;

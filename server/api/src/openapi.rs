@@ -17,8 +17,8 @@ use crate::problem::{self, Code};
 use crate::socket::{ClientMessage, ServerMessage};
 use crate::state::State;
 use crate::{
-    acting, catalogue, events, guest, health, metrics, recordings, sessions, socket, speak, studio,
-    whep, whip,
+    acting, catalogue, events, guest, health, metrics, pipecat, recordings, sessions, socket,
+    speak, studio, whep, whip,
 };
 
 #[derive(OpenApi)]
@@ -34,8 +34,8 @@ use crate::{
         (name = "sessions", description = "Sessions: made, looked at, ended."),
         (name = "speech", description = "What is said."),
         (name = "events", description = "What happens."),
-        (name = "viewers", description = "Watching by WHEP."),
         (name = "publishing", description = "Sending a session to other servers."),
+        (name = "viewers", description = "Watching by WHEP, or by Pipecat's SmallWebRTC."),
         (name = "recordings", description = "MP4 files."),
         (name = "catalogue", description = "Voices and avatars."),
         (name = "server", description = "The server itself."),
@@ -171,6 +171,36 @@ const REFUSALS: &[(&str, &[Code])] = {
         ),
         ("list_pushes", SESSION),
         ("stop_push", SESSION),
+        (
+            "offer",
+            &[
+                C::InvalidRequest,
+                C::BadSdp,
+                C::Forbidden,
+                C::NotFound,
+                C::NoH264,
+                C::NoOpus,
+                C::UnknownVoice,
+                C::UnknownAvatar,
+                C::SessionClosed,
+                C::PayloadTooLarge,
+                C::TooManySessions,
+                C::TooManyViewers,
+                C::ShuttingDown,
+                C::VoiceUnavailable,
+                C::NoMediaPort,
+            ],
+        ),
+        (
+            "candidates",
+            &[
+                C::InvalidRequest,
+                C::BadSdp,
+                C::Forbidden,
+                C::NotFound,
+                C::PayloadTooLarge,
+            ],
+        ),
         ("list_recordings", &[C::Forbidden]),
         (
             "get_recording",
@@ -257,6 +287,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
         .merge(whep::routes())
         .merge(guest::routes())
         .merge(whip::routes())
+        .merge(pipecat::routes())
         .merge(recordings::routes())
         .merge(catalogue::routes())
         .merge(studio::routes())

@@ -144,6 +144,11 @@ impl Problem {
         }
     }
 
+    /// What happened, and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// [`Code::InvalidRequest`].
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Code::InvalidRequest, detail)

@@ -14,6 +14,7 @@ use crate::catalogue::Previews;
 use crate::config::{Config, ConfigError, MIN_KEY, Public, links};
 use crate::liveavatar::contexts::Contexts;
 use crate::openapi;
+use crate::pipecat::Peers;
 use crate::problem::{Code, Problem};
 use crate::token::Tokens;
 use crate::vendor::table::Table;
@@ -40,6 +41,7 @@ pub struct State {
     pub(crate) rooms: Rooms,
     pub(crate) away: Away,
     pub(crate) publisher: publish::whip::Publisher,
+    pub(crate) peers: Peers,
     openapi: Bytes,
     /// Identifiers of sessions, the oldest first.
     sessions: Mutex<VecDeque<Arc<str>>>,
@@ -73,6 +75,7 @@ impl State {
             vendor_grace: config.vendor_grace,
             contexts: Contexts::open(config.contexts.as_deref())?,
             publisher: publish::whip::Publisher::default(),
+            peers: Peers::default(),
             openapi: openapi::document(),
             sessions: Mutex::default(),
         })

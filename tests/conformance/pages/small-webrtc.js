@@ -1,5 +1,5 @@
 import { PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
-import { SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
+import { SmallWebRTCTransport, WavMediaManager } from "@pipecat-ai/small-webrtc-transport";
 import { note, video } from "./notes.js";
 
 let client;
@@ -8,7 +8,8 @@ window.client = {
   async connect(endpoint, headers, requestData) {
     const stream = new MediaStream();
     client = new PipecatClient({
-      transport: new SmallWebRTCTransport(),
+      // The default one loads code from its vendor at run time.
+      transport: new SmallWebRTCTransport({ mediaManager: new WavMediaManager() }),
       enableMic: true,
       enableCam: false,
     });

@@ -31,7 +31,8 @@ class Observer:
     def __init__(self) -> None:
         self.frames: list[dict] = []
         self.pixels: list[bytes] = []
-        self.levels: list[tuple[float, float]] = []
+        self.levels: list[float] = []
+        self._heard_from = float("inf")
         self.notes: list[dict] = []
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task] = set()
@@ -91,14 +92,16 @@ class Observer:
         self._wake()
 
     def sound(self, pcm: np.ndarray, rate: int) -> None:
-        """Keeps the loudness of mono 16-bit sound that ends now."""
+        """Keeps the loudness of the next piece of mono 16-bit sound, which ends now.
+
+        Sound is one stream without gaps, so its samples are its clock; the earliest arrival says
+        when it began. Later ones are later by what this program had to wait for.
+        """
         size = rate * LEVEL_MS // 1_000
-        count = len(pcm) // size
-        end = now()
-        for index in range(count):
-            part = pcm[index * size : (index + 1) * size].astype(np.float64) / 32_768
-            at = end - (count - index - 0.5) * LEVEL_MS
-            self.levels.append((at, float(np.sqrt(np.mean(part * part)))))
+        for at in range(0, len(pcm) - size + 1, size):
+            part = pcm[at : at + size].astype(np.float64) / 32_768
+            self.levels.append(float(np.sqrt(np.mean(part * part))))
+        self._heard_from = min(self._heard_from, now() - len(self.levels) * LEVEL_MS)
 
     def report(self, **more) -> None:
         """Prints the report, the last line of the script's output."""
@@ -106,7 +109,10 @@ class Observer:
             "side": SIDE,
             "frames": self.frames,
             "pixels": base64.b64encode(b"".join(self.pixels)).decode(),
-            "levels": self.levels,
+            "levels": [
+                (self._heard_from + (index + 0.5) * LEVEL_MS, level)
+                for index, level in enumerate(self.levels)
+            ],
             "notes": self.notes,
             **more,
         }

@@ -9,8 +9,9 @@ const PATIENCE_MS = 30_000;
 export class Observer {
   side = SIDE;
   frames = [];
-  levels = [];
   notes = [];
+  #loudness = [];
+  #heardFrom = Infinity;
   #waiting = new Set();
 
   note(name, more = {}) {
@@ -35,16 +36,24 @@ export class Observer {
     this.#wake();
   }
 
-  /** Keeps the loudness of mono 16-bit sound that ends now. */
+  /**
+   * Keeps the loudness of the next piece of mono 16-bit sound, which ends now. Sound is one stream
+   * without gaps, so its samples are its clock; the earliest arrival says when it began. Later ones
+   * are later by what this program had to wait for.
+   */
   sound(samples, rate) {
     const size = (rate * LEVEL_MS) / 1_000;
-    const count = Math.floor(samples.length / size);
-    const end = performance.now();
-    for (let part = 0; part < count; part++) {
+    for (let at = 0; at + size <= samples.length; at += size) {
       let sum = 0;
-      for (let at = part * size; at < (part + 1) * size; at++) sum += (samples[at] / 32_768) ** 2;
-      this.levels.push([end - (count - part - 0.5) * LEVEL_MS, Math.sqrt(sum / size)]);
+      for (let index = at; index < at + size; index++) sum += (samples[index] / 32_768) ** 2;
+      this.#loudness.push(Math.sqrt(sum / size));
     }
+    this.#heardFrom = Math.min(this.#heardFrom, performance.now() - this.#loudness.length * LEVEL_MS);
+  }
+
+  /** What was heard so far: [at, rms]. */
+  get levels() {
+    return this.#loudness.map((rms, index) => [this.#heardFrom + (index + 0.5) * LEVEL_MS, rms]);
   }
 
   /** Waits for a note. */

@@ -62,7 +62,8 @@ describe("LiveKit agents 1.8.9", () => {
       checkMouth(seen, heard, { begin: seen.frames[0].at, end: one.at });
       const length = first.length / 2 / RATE;
       assert.ok(Math.abs(finished.position - length) < POSITION_S, `finished at ${finished.position} s`);
-      assert.ok(cut.position < length * 2, `cut at ${cut.position} s`);
+      // This plugin tells how much it has pushed, the others what the avatar says was heard.
+      if (plugin !== "liveavatar") assert.ok(cut.position < length, `cut at ${cut.position} s`);
       checkInterrupted(seen, interrupt.at, seen.levels.at(-1)[0]);
 
       const { tracks } = seen.notes.find(({ name }) => name === "avatar joined");

@@ -52,6 +52,8 @@ async fn the_contract_is_there() {
         ("options", "/v1/sessions/{id}/whep"),
         ("patch", "/v1/sessions/{id}/whep/{viewer}"),
         ("delete", "/v1/sessions/{id}/whep/{viewer}"),
+        ("post", "/api/offer"),
+        ("patch", "/api/offer"),
         ("get", "/v1/recordings"),
         ("get", "/v1/recordings/{id}"),
         ("delete", "/v1/recordings/{id}"),
