@@ -1,6 +1,8 @@
 //! The photo renderer from outside, on a drawn sitter: what a face looks like
 //! for its controls, and how pictures follow each other.
 
+#![allow(clippy::unwrap_used)]
+
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 

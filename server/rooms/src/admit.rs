@@ -1,6 +1,7 @@
 //! Who may enter which room.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -244,6 +245,9 @@ fn random_key() -> Result<Key, KeyError> {
             id: id.to_owned(),
             bytes: 0,
         })?;
-    let secret: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let secret = bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     Key::new(id, &secret)
 }

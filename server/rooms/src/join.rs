@@ -185,17 +185,16 @@ impl Driver {
             tokio::select! {
                 message = receive(&mut self.socket) => self.message(message),
                 event = next(self.link.as_ref()) => self.link_event(event),
-                event = self.events.next(), if session => match event {
-                    Some(event) => {
+                event = self.events.next(), if session => {
+                    if let Some(event) = event {
                         if let Some(told) = self.turns.told(&event) {
                             self.participant.told(Instant::now(), told);
                         }
-                    }
-                    None => {
+                    } else {
                         session = false;
                         self.participant.leave();
                     }
-                },
+                }
                 _ = left.changed(), if wanted => {
                     wanted = false;
                     self.participant.leave();
@@ -372,7 +371,7 @@ async fn connect(url: &str, token: &str, join_request: &str) -> Result<Socket, F
     let unreachable = |error: &dyn std::fmt::Display| Failure::Unreachable(error.to_string());
     // Of base64url, only the padding has another meaning in a query.
     let join_request = join_request.replace('=', "%3D");
-    let mut request = format!("{}/rtc/v1?join_request={join_request}", url)
+    let mut request = format!("{url}/rtc/v1?join_request={join_request}")
         .into_client_request()
         .map_err(|e| unreachable(&e))?;
     let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
@@ -421,7 +420,10 @@ async fn wait(due: Option<Instant>) {
 /// TLS as every browser does it, with Mozilla's roots.
 fn tls() -> Result<Connector, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let roots = webpki_roots::TLS_SERVER_ROOTS
+        .iter()
+        .cloned()
+        .collect::<RootCertStore>();
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

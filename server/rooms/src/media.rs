@@ -25,7 +25,7 @@ pub(crate) struct Links {
     source: Source,
     /// How long a silent one is waited for.
     grace: Duration,
-    links: HashMap<PeerId, Arc<Link>>,
+    open: HashMap<PeerId, Arc<Link>>,
 }
 
 impl Links {
@@ -33,7 +33,7 @@ impl Links {
         Self {
             source,
             grace,
-            links: HashMap::new(),
+            open: HashMap::new(),
         }
     }
 
@@ -45,7 +45,7 @@ impl Links {
         send: Option<&Sending>,
         hear: bool,
     ) -> Result<(Answered, Option<Arc<Link>>), String> {
-        if let Some(link) = self.links.get(&peer) {
+        if let Some(link) = self.open.get(&peer) {
             let answer = link.renegotiate(offer).map_err(|e| e.to_string())?;
             return Ok((answered(answer), None));
         }
@@ -86,20 +86,20 @@ impl Links {
 
     /// Offers new ICE credentials.
     pub(crate) fn restart(&self, peer: PeerId) -> Result<String, String> {
-        let link = self.links.get(&peer).ok_or("the connection is gone")?;
+        let link = self.open.get(&peer).ok_or("the connection is gone")?;
         link.restart().map_err(|e| e.to_string())
     }
 
     /// Takes an answer.
     pub(crate) fn accept(&self, peer: PeerId, answer: &str) -> Result<(), String> {
-        let link = self.links.get(&peer).ok_or("the connection is gone")?;
+        let link = self.open.get(&peer).ok_or("the connection is gone")?;
         link.accept(answer).map(|_| ()).map_err(|e| e.to_string())
     }
 
     /// Sends a packet. False when the far side does not read, and is better
     /// let go.
     pub(crate) fn send(&self, peer: PeerId, lossy: bool, packet: Bytes) -> bool {
-        let Some(link) = self.links.get(&peer) else {
+        let Some(link) = self.open.get(&peer) else {
             return true;
         };
         let label = if lossy { LOSSY } else { RELIABLE };
@@ -115,7 +115,7 @@ impl Links {
 
     /// Closes a connection.
     pub(crate) fn close(&mut self, peer: PeerId) {
-        if let Some(link) = self.links.remove(&peer) {
+        if let Some(link) = self.open.remove(&peer) {
             link.control().close();
         }
     }
@@ -137,7 +137,7 @@ impl Links {
 
     fn keep(&mut self, peer: PeerId, link: Link) -> Arc<Link> {
         let link = Arc::new(link);
-        self.links.insert(peer, link.clone());
+        self.open.insert(peer, link.clone());
         link
     }
 }

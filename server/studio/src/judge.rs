@@ -1,6 +1,7 @@
-//! From measures to findings. The limits were set on rendered portraits that
-//! were darkened, blurred, turned and dressed up step by step until they looked
-//! wrong.
+//! From measures to findings. The limits of size, light and sharpness were set
+//! on rendered portraits that were reduced, darkened and blurred until they
+//! looked wrong; the others (glasses, drawings, profiles, shut eyes) are
+//! estimates on the careful side, and most of them only warn.
 
 use media::face::Blendshape;
 use vision::{Face, Rect};

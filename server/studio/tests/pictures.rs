@@ -1,5 +1,7 @@
 //! Pictures of every bad kind, made of the stock people.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

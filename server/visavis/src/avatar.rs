@@ -76,7 +76,10 @@ pub fn run(config: &Config, action: Action) -> anyhow::Result<()> {
                 consent,
             })?;
             print(&created.report);
-            println!("{} is made: visavis say \"Hello.\" --avatar {}", name, created.avatar.id);
+            println!(
+                "{} is made: visavis say \"Hello.\" --avatar {}",
+                name, created.avatar.id
+            );
         }
         Action::Check { picture } => {
             let report = studio(config, avatars)?.check(&read(&picture)?, None)?;
@@ -89,7 +92,13 @@ pub fn run(config: &Config, action: Action) -> anyhow::Result<()> {
         Action::List => {
             for avatar in avatars.list() {
                 let origin = origin(avatar.origin);
-                println!("{:<20} {:<9} {:<7} {}", avatar.id, origin, avatar.kind.name(), avatar.name);
+                println!(
+                    "{:<20} {:<9} {:<7} {}",
+                    avatar.id,
+                    origin,
+                    avatar.kind.name(),
+                    avatar.name
+                );
             }
         }
         Action::Show { id } => {
@@ -97,7 +106,11 @@ pub fn run(config: &Config, action: Action) -> anyhow::Result<()> {
             println!("id           {}", avatar.id);
             println!("name         {}", avatar.name);
             println!("description  {}", avatar.description);
-            println!("kind         {}, {}", avatar.kind.name(), origin(avatar.origin));
+            println!(
+                "kind         {}, {}",
+                avatar.kind.name(),
+                origin(avatar.origin)
+            );
             println!("licence      {}", avatar.licence);
             println!("voices       {}", avatar.voices.join(", "));
         }

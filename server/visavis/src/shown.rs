@@ -8,7 +8,7 @@ use face::scene::{Background, Framing, Shot};
 
 #[derive(Args)]
 pub struct Shown {
-    /// How much of the person is seen: normal, close_up or circle
+    /// How much of the person is seen: normal, `close_up` or circle
     #[arg(long, default_value = "normal", value_parser = shot)]
     shot: Shot,
     /// Size of the person relative to what the shot asks for, 0.5 to 2

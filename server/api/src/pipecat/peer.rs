@@ -19,7 +19,6 @@ use crate::state::State;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A connection.
-
 pub(super) struct Peer {
     handle: Handle,
     link: Link,

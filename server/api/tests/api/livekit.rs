@@ -108,6 +108,9 @@ async fn first_frame(url: &str, bearer: Option<&str>) -> Vec<u8> {
     }
 }
 
+/// `SignalResponse.join` is field 1, length-delimited.
+const JOIN: u8 = 0x0a;
+
 #[tokio::test]
 async fn the_first_frame_is_join_and_names_the_avatar() {
     let server = server();
@@ -115,8 +118,6 @@ async fn the_first_frame_is_join_and_names_the_avatar() {
     let session = server.open().await;
     let id = session["id"].as_str().unwrap();
     let token = token(id, "anna");
-    // SignalResponse.join is field 1, length-delimited.
-    const JOIN: u8 = 0x0a;
     let contains = |frame: &[u8], text: &[u8]| frame.windows(text.len()).any(|w| w == text);
     let by_header = first_frame(&format!("ws://{address}/rtc/v1"), Some(&token)).await;
     let by_query = format!("ws://{address}/rtc?access_token={token}&auto_subscribe=1");
