@@ -1,14 +1,14 @@
-"""Six more heads, drawn by chance within limits, as pictures for tests of face analysis.
+"""More heads, drawn by chance within limits, as pictures for tests of face analysis.
 
 They are not stock people. Each shows something that a user's picture may: a tilted head, a
-smile, spectacles, light from one side, facial hair, a plain snapshot.
+smile, spectacles, light from one side, facial hair.
 """
 
 import numpy as np
 
 from figure import Person
 from skin import Skin
-from styles import bob, cropped, long_waves, short_coils, side_parting
+from styles import bob, cropped, long_waves, short_coils
 
 DETAILS = [
     "nose/nose-scale-horiz-decr|incr",
@@ -68,8 +68,6 @@ BLOND = {"melanin": 0.30, "redness": 0.45}
 HEADS = {
     person.id: person
     for person in (
-        head("plain", 101, 1.0, 0.58, {"caucasian": 1.0}, side_parting(), BROWN,
-             "male_casualsuit03", mood={}),
         head("tilted", 102, 0.0, 0.50, {"asian": 0.7, "caucasian": 0.3}, long_waves(), BLACK,
              "female_casualsuit01", mood={"mouth-corner-puller": 0.2}, tilt=11.0),
         head("smiling", 103, 0.0, 0.56, {"african": 1.0}, bob(), BLACK, "female_casualsuit01",
