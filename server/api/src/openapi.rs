@@ -81,6 +81,17 @@ const REFUSALS: &[(&str, &[Code])] = {
             ],
         ),
         (
+            "set_state",
+            &[
+                C::InvalidRequest,
+                C::Forbidden,
+                C::NotFound,
+                C::SessionClosed,
+                C::PayloadTooLarge,
+                C::UnsupportedMediaType,
+            ],
+        ),
+        (
             "speak",
             &[
                 C::InvalidRequest,

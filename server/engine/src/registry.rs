@@ -105,7 +105,7 @@ impl Engine {
         let handle = Handle(Arc::new(Inner {
             id: id.clone(),
             plan,
-            created: SystemTime::now(),
+            created: begun(id),
             live: live.clone(),
             viewers: viewers.clone(),
             ears: ears.clone(),
@@ -233,6 +233,18 @@ fn admit(sessions: &Sessions, id: &str, max: usize) -> Result<(), RequestError> 
         return Err(RequestError::Full { max });
     }
     Ok(())
+}
+
+/// When a session began: the time in its identifier (UUID version 7), which its
+/// recording goes by too.
+fn begun(id: &str) -> SystemTime {
+    uuid::Uuid::parse_str(id)
+        .ok()
+        .and_then(|id| id.get_timestamp())
+        .map_or_else(SystemTime::now, |at| {
+            let (seconds, nanos) = at.to_unix();
+            SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)
+        })
 }
 
 /// A seed that differs between sessions; a client that wants the same blinks
