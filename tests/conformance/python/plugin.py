@@ -74,6 +74,8 @@ def in_job(module, room: rtc.Room) -> None:
         local_participant_identity=room.local_participant.identity,
         token_claims=lambda: SimpleNamespace(identity=room.local_participant.identity),
         room=room,
+        # Not known to it; the room is asked then.
+        job=SimpleNamespace(room=SimpleNamespace(sid="")),
     )
     avatar = importlib.import_module(f"{module.__name__}.avatar")
     avatar.get_job_context = lambda *_args, **_more: job
