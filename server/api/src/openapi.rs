@@ -69,28 +69,8 @@ const REFUSALS: &[(&str, &[Code])] = {
         ("renew_token", SESSION),
         ("interrupt", SESSION),
         ("session_stats", SESSION),
-        (
-            "shown",
-            &[
-                C::InvalidRequest,
-                C::Forbidden,
-                C::NotFound,
-                C::SessionClosed,
-                C::PayloadTooLarge,
-                C::UnsupportedMediaType,
-            ],
-        ),
-        (
-            "set_state",
-            &[
-                C::InvalidRequest,
-                C::Forbidden,
-                C::NotFound,
-                C::SessionClosed,
-                C::PayloadTooLarge,
-                C::UnsupportedMediaType,
-            ],
-        ),
+        ("shown", TOLD),
+        ("set_state", TOLD),
         (
             "speak",
             &[
@@ -276,6 +256,16 @@ const SESSION: &[Code] = &[
     Code::Forbidden,
     Code::NotFound,
     Code::SessionClosed,
+];
+
+/// What an operation on one session that takes JSON may answer.
+const TOLD: &[Code] = &[
+    Code::InvalidRequest,
+    Code::Forbidden,
+    Code::NotFound,
+    Code::SessionClosed,
+    Code::PayloadTooLarge,
+    Code::UnsupportedMediaType,
 ];
 
 /// Refusals of every operation; public ones need no credentials.
