@@ -23,7 +23,7 @@ use crate::time::{rfc3339, unix_seconds};
 use crate::vendor::address::Address;
 use crate::vendor::body::Body;
 use crate::vendor::conversation::{Kind, reason_of};
-use crate::vendor::live::{self, Place};
+use crate::vendor::live::{self, Input, Place};
 use crate::vendor::table::{Begin, Elsewhere, Entry, Stage};
 
 /// How long after its token a session may be started.
@@ -216,8 +216,11 @@ pub(crate) async fn stop(
 /// [`Code::NotFound`], or [`Code::Conflict`] while it is being started.
 pub(crate) fn close(state: &State, id: &str) -> Result<bool, Problem> {
     match state.vendor.get(id)?.stage {
-        Stage::Live(_) => {
-            if let Ok(handle) = state.find(id) {
+        Stage::Live(live) => {
+            // A task that does not listen is not waited for.
+            if live.inputs.try_send(Input::Stop).is_err()
+                && let Ok(handle) = state.find(id)
+            {
                 handle.close(CloseReason::Client);
             }
             Ok(true)

@@ -103,6 +103,8 @@ pub(crate) struct Conversation {
     missed: VecDeque<String>,
     events: Events,
     actions: VecDeque<Action>,
+    /// Whether the room was told of the end.
+    stopped: bool,
     over: bool,
 }
 
@@ -119,6 +121,7 @@ impl Conversation {
             missed: VecDeque::new(),
             events: Events::new(session),
             actions: VecDeque::new(),
+            stopped: false,
             over: false,
         }
     }
@@ -456,18 +459,25 @@ impl Conversation {
         }
     }
 
+    /// The session is about to be closed: those in its room learn why before
+    /// the room is gone.
+    pub(crate) fn stopping(&mut self, reason: CloseReason) {
+        if self.kind == Kind::Full && !self.stopped {
+            self.stopped = true;
+            let event = self.events.stopped(reason_of(reason));
+            self.actions.push_back(Action::Send(To::Control, event));
+        }
+    }
+
     fn close(&mut self, reason: CloseReason) {
         self.over = true;
+        self.stopping(reason);
         let reason = reason_of(reason);
         if self.connected {
             self.send_realtime(&realtime::state("closing"));
             let mut closed = realtime::state("closed");
             closed["reason"] = reason.into();
             self.send_realtime(&closed);
-        }
-        if self.kind == Kind::Full {
-            let event = self.events.stopped(reason);
-            self.actions.push_back(Action::Send(To::Control, event));
         }
     }
 

@@ -36,6 +36,10 @@ pub(crate) const OUTPUTS: usize = 256;
 /// Clients of one session at the chat WebSocket. It is meant for one.
 const CHATS: usize = 8;
 
+/// How long the last event of a session has to reach the room before the room
+/// is closed.
+const FAREWELL: Duration = Duration::from_millis(150);
+
 /// How often is looked whether anybody is there.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -63,6 +67,8 @@ pub(crate) enum Input {
     Interrupt,
     /// Look attentive, or no longer.
     Listen(bool),
+    /// End the session.
+    Stop,
 }
 
 /// Where the avatar is seen.
@@ -113,6 +119,7 @@ pub(crate) fn start(
         chats: Vec::new(),
         started: Instant::now(),
         absent_since: None,
+        stopping: None,
         visited: visited.clone(),
     };
     let live = Live {
@@ -146,6 +153,8 @@ struct Task {
     chats: Vec<Client>,
     started: Instant,
     absent_since: Option<Instant>,
+    /// When it is to be closed.
+    stopping: Option<Instant>,
     visited: Arc<AtomicBool>,
 }
 
@@ -171,6 +180,10 @@ impl Task {
                 event = next(&mut self.in_room) => self.room(event),
                 Some(input) = self.inputs.recv() => self.input(input).await,
                 () = at(deadline) => self.conversation.tick(self.started.elapsed()),
+                () = at(self.stopping) => {
+                    self.stopping = None;
+                    self.handle.close(CloseReason::Client);
+                }
                 _ = look.tick() => self.look(),
             }
             self.act().await;
@@ -231,6 +244,11 @@ impl Task {
             }
             Input::Interrupt => self.conversation.interrupt(),
             Input::Listen(listening) => self.conversation.listen(listening),
+            Input::Stop => {
+                self.conversation.stopping(CloseReason::Client);
+                self.stopping
+                    .get_or_insert_with(|| Instant::now() + FAREWELL);
+            }
         }
     }
 
