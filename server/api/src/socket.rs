@@ -207,17 +207,22 @@ struct Close(u16, &'static str);
 async fn serve(mut socket: WebSocket, handle: Handle, events: Subscription) {
     let close = converse(&mut socket, handle, events).await;
     if let Some(Close(code, reason)) = close {
-        let frame = CloseFrame {
-            code,
-            reason: reason.into(),
-        };
-        // Somebody who does not read will not read this either.
-        let _ = timeout(
-            Duration::from_secs(1),
-            socket.send(Message::Close(Some(frame))),
-        )
-        .await;
+        say_goodbye(&mut socket, code, reason).await;
     }
+}
+
+/// Tells the other side why the connection ends.
+pub(crate) async fn say_goodbye(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
+    // Somebody who does not read will not read this either.
+    let _ = timeout(
+        Duration::from_secs(1),
+        socket.send(Message::Close(Some(frame))),
+    )
+    .await;
 }
 
 /// Passes messages both ways until one side ends it; `None` when the client

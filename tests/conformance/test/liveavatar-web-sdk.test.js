@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CAP_MS, setStage } from "../support/stage.js";
+import { SENTENCE, STORY } from "../support/texts.js";
 import { speech } from "../support/speech.js";
 import {
   checkHeard,
@@ -18,8 +19,6 @@ const RATE = 24_000;
 /** `video_settings.quality: "medium"` of the LiveAvatar API. */
 const MEDIUM = { width: 854, height: 480 };
 const HIGH = { width: 1_280, height: 720 };
-const SENTENCE = "Good morning, this is what I was asked to say.";
-const STORY = `${SENTENCE} And there is more of it, much more, so that somebody may well cut in before it is over.`;
 
 const STARTED = "avatar.speak_started";
 const ENDED = "avatar.speak_ended";

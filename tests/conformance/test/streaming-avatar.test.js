@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CAP_MS, setStage } from "../support/stage.js";
+import { SENTENCE, STORY } from "../support/texts.js";
 import { HOST, tls } from "../support/tls.js";
 import {
   checkInterrupted,
@@ -14,8 +15,6 @@ import {
 const SECOND = 25;
 /** `quality: "low"` of the streaming API. */
 const LOW = { width: 640, height: 360 };
-const SENTENCE = "Good morning, this is what I was asked to say.";
-const STORY = `${SENTENCE} And there is more of it, much more, so that somebody may well cut in before it is over.`;
 
 const STARTED = "avatar_start_talking";
 const STOPPED = "avatar_stop_talking";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::HeaderValue;
 use axum::http::header::UPGRADE;
 use axum::response::Response;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::auth::Recording as Named;
 use crate::problem::{Code, Problem};
-use crate::socket::{SILENT, SLOW_READER};
+use crate::socket::{SILENT, SLOW_READER, say_goodbye};
 use crate::state::State;
 use crate::streaming::chat;
 use crate::vendor::live::{Client, Input, OUTPUTS};
@@ -92,7 +92,7 @@ async fn serve(mut socket: WebSocket, dialect: Dialect, session: mpsc::Sender<In
         Dialect::Chat => Input::Chat(client),
     };
     if session.send(hello).await.is_err() {
-        close(&mut socket, close_code::NORMAL, "the session is over").await;
+        say_goodbye(&mut socket, close_code::NORMAL, "the session is over").await;
         return;
     }
     let mut connection = Connection {
@@ -103,23 +103,10 @@ async fn serve(mut socket: WebSocket, dialect: Dialect, session: mpsc::Sender<In
     };
     let Err(end) = connection.converse(&mut socket).await;
     if let Some((code, reason)) = end {
-        close(&mut socket, code, reason).await;
+        say_goodbye(&mut socket, code, reason).await;
     }
     // The session may be over by now.
     let _ = connection.session.send(Input::Gone(id)).await;
-}
-
-async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let frame = CloseFrame {
-        code,
-        reason: reason.into(),
-    };
-    // Somebody who does not read will not read this either.
-    let _ = timeout(
-        Duration::from_secs(1),
-        socket.send(Message::Close(Some(frame))),
-    )
-    .await;
 }
 
 struct Connection {
