@@ -66,7 +66,7 @@ describe("start page", () => {
     const { from, to } = heard(levels);
     assert.ok(to - from > 1500, `a sentence was heard (${to - from} ms)`);
     // Pictures lie on a grid of 40 ms. Speech has one at each place but for a few that a busy
-    // machine leaves out; silence has fewer, so that it costs less.
+    // machine leaves out. Silence has one where something moved, and at every fifth place.
     for (const [index, { rtp }] of frames.slice(1).entries()) {
       const places = (rtp - frames[index].rtp) / TICKS;
       assert.ok(Number.isInteger(places) && places > 0, `${places} places to the next picture`);
@@ -75,7 +75,7 @@ describe("start page", () => {
     const silent = shownAndDue(frames.filter(({ at }) => at < from - 200));
     console.log("pictures shown of those due:", JSON.stringify({ talking, silent }));
     assert.ok(talking.shown >= 0.8 * talking.due, "25 pictures per second of speech");
-    assert.ok(silent.shown >= 0.4 * silent.due, "at least 10 per second of silence");
+    assert.ok(silent.shown >= 0.18 * silent.due, "about 5 per second of silence, or more");
 
     const quiet = between(levels, levels[0][0], from - 100);
     assert.ok(Math.max(...quiet) < AUDIBLE, "silence before it");
