@@ -72,7 +72,35 @@ export interface AvatarInfo {
   licence: string;
   kind: string;
   default_voice?: string | null;
+  /** Whether a user made it. */
+  deletable?: boolean;
   preview_url: string;
+}
+
+/** Something found about a picture. */
+export interface PictureFinding {
+  level: "error" | "warning";
+  code: string;
+  /** What to do. */
+  advice: string;
+}
+
+/** What a picture is good for. Pixels of the upright picture, degrees. */
+export interface PictureReport {
+  usable: boolean;
+  width: number;
+  height: number;
+  face: { x: number; y: number; width: number; height: number; yaw: number; pitch: number; roll: number } | null;
+  crop: { x: number; y: number; size: number } | null;
+  findings: PictureFinding[];
+}
+
+/** A new avatar and what was found about its picture. */
+export interface NewAvatar {
+  avatar: AvatarInfo;
+  report: PictureReport;
+  /** When a draft is gone, RFC 3339. */
+  expires_at?: string | null;
 }
 
 /** What the server says about itself. */

@@ -6,6 +6,8 @@ export interface ChoicePorts {
   /** Another face needs another session. */
   avatarChosen: (id: string) => void;
   voiceChosen: (id: string) => void;
+  /** An avatar that a user made is to be deleted. */
+  deleteAvatar: (avatar: AvatarInfo) => void;
   /** Address of an avatar's picture. */
   preview: (avatar: AvatarInfo) => string;
 }
@@ -32,7 +34,6 @@ export class Choices {
     this.#avatars = avatars;
     this.#voices = voices;
     this.#avatarBox.replaceChildren(...avatars.map((avatar) => this.#card(avatar)));
-    this.#avatarBox.hidden = avatars.length < 2;
     const several = new Set(voices.map((voice) => voice.language)).size > 1;
     this.#voiceBox.replaceChildren(
       ...voices.map((voice) =>
@@ -43,6 +44,11 @@ export class Choices {
       ),
     );
     this.#box.hidden = avatars.length === 0 && voices.length === 0;
+  }
+
+  /** The voices, and the one that is chosen. */
+  get voices(): { voices: VoiceInfo[]; current: string } {
+    return { voices: this.#voices, current: this.#voiceBox.value };
   }
 
   /** Shows what the session has; the server may have chosen by itself. */
@@ -70,13 +76,18 @@ export class Choices {
       height: 64,
       loading: "lazy",
     });
-    return make(
+    const label = make(
       "label",
       { className: "avatar", title: avatar.description },
       input,
       picture,
       make("span", { textContent: avatar.name }),
     );
+    if (!avatar.deletable) return label;
+    const remove = make("button", { type: "button", className: "remove", textContent: "×" });
+    remove.setAttribute("aria-label", `Delete ${avatar.name}`);
+    remove.addEventListener("click", () => this.ports.deleteAvatar(avatar));
+    return make("div", { className: "own" }, label, remove);
   }
 
   #showLicence(): void {

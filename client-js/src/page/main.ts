@@ -4,8 +4,11 @@ import { Session, type SessionState } from "../session.js";
 import type { AvatarInfo, VoiceInfo } from "../types.js";
 import { Choices } from "./choices.js";
 import { Composer } from "./composer.js";
+import { confirmed } from "./confirm.js";
 import { byId, make, setText } from "./dom.js";
 import { remaining, sentence } from "./format.js";
+import { Maker } from "./maker/maker.js";
+import { Studio } from "./maker/studio.js";
 import { type Action, NoticeView } from "./notice.js";
 import { Panel } from "./panel.js";
 import { explain, farewell } from "./problems.js";
@@ -63,6 +66,7 @@ class Page {
       void this.#start();
     },
     voiceChosen: (voice) => this.#remember("voice", voice),
+    deleteAvatar: (avatar) => void this.#delete(avatar),
     preview: (avatar) => {
       const address = new URL(this.#http.url(avatar.preview_url));
       // Three device pixels for each of the 64 that the card shows.
@@ -81,6 +85,13 @@ class Page {
   #catalogue: Promise<void> | undefined;
 
   run(): void {
+    new Maker({
+      http: this.#http,
+      apiKey: () => this.#apiKey,
+      voices: () => this.#choices.voices,
+      poster: (id) => this.#preview(id),
+      kept: (avatar) => void this.#kept(avatar),
+    });
     byId("examples").replaceChildren(
       ...EXAMPLES.map(([label, text]) => {
         const button = make("button", {
@@ -174,6 +185,46 @@ class Page {
       this.#http.json<{ voices: VoiceInfo[] }>("/v1/voices"),
     ]);
     this.#choices.fill(avatars, voices);
+  }
+
+  /** Shows a face that was just made, with the voice that was chosen for it. */
+  async #kept(avatar: AvatarInfo): Promise<void> {
+    this.#forget("voice");
+    this.#remember("avatar", avatar.id);
+    this.#catalogue = undefined;
+    await this.#start();
+    this.#stage.remark(`${avatar.name} is kept.`);
+    byId("text").focus();
+  }
+
+  async #delete(avatar: AvatarInfo): Promise<void> {
+    const sure = await confirmed({
+      title: `Delete ${avatar.name}?`,
+      text: "The picture and the record of consent are deleted, too. This cannot be undone.",
+      action: "Delete",
+    });
+    if (!sure) return;
+    try {
+      await new Studio(this.#http).remove(avatar.id);
+    } catch (thrown) {
+      const error = toError(thrown);
+      // Gone is gone, whoever did it.
+      if (error.code !== "not_found") {
+        this.#stage.remark(sentence(error.message));
+        return;
+      }
+    }
+    this.#catalogue = undefined;
+    if (this.#session?.info.avatar === avatar.id) {
+      this.#forget("avatar");
+      await this.#start();
+    } else {
+      await this.#fillChoices().catch(() => undefined);
+      const info = this.#session?.info;
+      if (info) this.#choices.select(info.avatar, info.voice);
+    }
+    this.#stage.remark(`${avatar.name} is deleted.`);
+    byId("make-own").focus();
   }
 
   #preview(avatar: string): string {

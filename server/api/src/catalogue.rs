@@ -7,6 +7,7 @@ use axum::extract::{Path, State as Shared};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use face::avatars::Origin;
 use media::speech::{TimingQuality, VoiceInfo};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -103,7 +104,7 @@ pub(crate) struct Avatar {
     /// How it is drawn.
     #[schema(example = "vector")]
     kind: String,
-    /// Whether a user made it, so that it can be deleted.
+    /// Whether a user made it, so that it can be deleted (or a draft discarded).
     deletable: bool,
     /// The voice that suits it best; null when none of its voices is there.
     default_voice: Option<String>,
@@ -187,7 +188,7 @@ pub(crate) fn describe(state: &State, avatar: &face::Avatar) -> Avatar {
         description: avatar.description.clone(),
         licence: avatar.licence.clone(),
         kind: avatar.kind.name().to_owned(),
-        deletable: avatar.origin == face::avatars::Origin::User,
+        deletable: matches!(avatar.origin, Origin::User | Origin::Draft),
         default_voice: avatar
             .voices
             .iter()
@@ -224,26 +225,31 @@ async fn preview(
         )));
     }
     let avatars = state.engine.rooms().avatars.clone();
-    if avatars.get(&id).is_err() {
+    let Ok(avatar) = avatars.get(&id) else {
         return Err(Problem::not_found("avatar", &id));
-    }
+    };
+    let origin = avatar.origin;
     let mut previews = state.previews.lock().await;
     let png = if let Some(png) = previews.get(&(id.clone(), size)) {
         png.clone()
     } else {
-        let avatar = id.clone();
-        let png = blocking(move || avatars.preview(&avatar, size)).await?;
+        let png = blocking(move || avatars.preview(&avatar.id, size)).await?;
         let png = Bytes::from(png.map_err(|error| {
             tracing::error!(%error, "a preview could not be drawn");
             Problem::new(Code::Internal, "the preview could not be drawn")
         })?);
-        previews.insert((id, size), png.clone());
+        // A draft is gone soon, and nobody asks for it twice.
+        if origin != Origin::Draft {
+            previews.insert((id, size), png.clone());
+        }
         png
     };
     drop(previews);
-    let headers = [
-        (CONTENT_TYPE, "image/png"),
-        (CACHE_CONTROL, "public, max-age=3600"),
-    ];
+    let cache = match origin {
+        // When it is deleted, another may get its id.
+        Origin::User | Origin::Draft => "private, no-cache",
+        _ => "public, max-age=3600",
+    };
+    let headers = [(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, cache)];
     Ok((headers, png).into_response())
 }

@@ -237,6 +237,10 @@ const REFUSALS: &[(&str, &[Code])] = {
                 C::PictureUnusable,
             ],
         ),
+        (
+            "keep_avatar",
+            &[C::InvalidRequest, C::Forbidden, C::NotFound, C::Conflict],
+        ),
         ("get_avatar", &[C::InvalidRequest, C::NotFound]),
         (
             "delete_avatar",

@@ -1,17 +1,17 @@
 //! Avatars of users: checked, made of a picture, deleted.
 
+mod form;
+
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use axum::Json as Answer;
-use axum::extract::multipart::{Field, Multipart};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, Path, Request, State as Shared};
+use axum::extract::{Path, Request, State as Shared};
 use axum::http::StatusCode;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use studio::decode::MOST_BYTES;
-use studio::{Consent, Crop, Level, Report, Studio};
+use studio::{Consent, Created, Crop, DRAFT_LIFE, Level, Report, Studio};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,12 +22,7 @@ use crate::extract::blocking;
 use crate::problem::{Code, Problem};
 use crate::state::State;
 use crate::time::rfc3339;
-
-/// Longest text field, bytes.
-const LONGEST_TEXT: usize = 8 * 1024;
-
-/// Fields a form may have: each of ours once, and some of a page's own.
-const MOST_FIELDS: usize = 16;
+use form::Form;
 
 /// A picture, and what is to be done with it.
 #[derive(ToSchema)]
@@ -65,8 +60,12 @@ struct AvatarForm {
     consent: String,
     /// Who says so. Default: the name.
     consent_by: Option<String>,
-    /// The voice that suits the avatar best, see `/v1/voices`.
+    /// The voice that it speaks with unless a session names another, see `/v1/voices`.
     voice: Option<String>,
+    /// Whether it is only to be looked at: then it is not listed, nothing of it is on disk, and
+    /// it is gone after 15 minutes unless it is kept. Default false.
+    #[schema(default = false)]
+    draft: Option<bool>,
 }
 
 /// Something found about a picture.
@@ -167,6 +166,9 @@ impl From<Report> for PictureReport {
 struct NewAvatar {
     avatar: Avatar,
     report: PictureReport,
+    /// When a draft is gone, RFC 3339; null for an avatar that stays. When there are 8 drafts,
+    /// the oldest goes before its time.
+    expires_at: Option<String>,
 }
 
 /// The routes of this module.
@@ -175,97 +177,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(check_picture))
         .routes(routes!(create_avatar))
         .routes(routes!(get_avatar, delete_avatar))
-}
-
-/// What came in a form.
-#[derive(Default)]
-struct Form {
-    picture: Option<Bytes>,
-    crop: Option<String>,
-    name: Option<String>,
-    consent: Option<String>,
-    consent_by: Option<String>,
-    voice: Option<String>,
-}
-
-impl Form {
-    async fn read(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
-        let mut parts = Multipart::from_request(request, state)
-            .await
-            .map_err(|error| {
-                Problem::media_type(None, &format!("multipart/form-data ({error})"))
-            })?;
-        let mut form = Self::default();
-        let broken =
-            |error: axum::extract::multipart::MultipartError| Problem::invalid(error.body_text());
-        let mut count = 0;
-        while let Some(field) = parts.next_field().await.map_err(broken)? {
-            count += 1;
-            if count > MOST_FIELDS {
-                return Err(Problem::invalid(format!(
-                    "a form has at most {MOST_FIELDS} fields"
-                )));
-            }
-            let name = field.name().unwrap_or_default().to_owned();
-            let slot = match name.as_str() {
-                "picture" | "file" | "image" => {
-                    form.picture = Some(bytes(field, MOST_BYTES).await?);
-                    continue;
-                }
-                "crop" => &mut form.crop,
-                "name" => &mut form.name,
-                "consent" => &mut form.consent,
-                "consent_by" => &mut form.consent_by,
-                "voice" => &mut form.voice,
-                other => {
-                    return Err(Problem::invalid(format!(
-                        "there is no field '{}'; there are picture, crop, name, consent, consent_by, voice",
-                        crate::problem::shown(other)
-                    )));
-                }
-            };
-            let text = bytes(field, LONGEST_TEXT).await?;
-            let text = std::str::from_utf8(&text)
-                .map_err(|_| Problem::invalid(format!("the field '{name}' is not UTF-8")))?;
-            *slot = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        }
-        Ok(form)
-    }
-
-    fn picture(&self) -> Result<Bytes, Problem> {
-        self.picture
-            .clone()
-            .ok_or_else(|| Problem::invalid("the form has no field 'picture' with a file"))
-    }
-
-    fn crop(&self) -> Result<Option<Crop>, Problem> {
-        let Some(text) = &self.crop else {
-            return Ok(None);
-        };
-        let numbers: Result<Vec<u32>, _> =
-            text.split(',').map(|part| part.trim().parse()).collect();
-        match numbers.as_deref() {
-            Ok(&[x, y, size]) => Ok(Some(Crop { x, y, size })),
-            _ => Err(Problem::invalid("'crop' is three whole numbers: x,y,size")),
-        }
-    }
-}
-
-/// Reads a field of at most `limit` bytes.
-async fn bytes(mut field: Field<'_>, limit: usize) -> Result<Bytes, Problem> {
-    let mut out = BytesMut::new();
-    let broken =
-        |error: axum::extract::multipart::MultipartError| Problem::invalid(error.body_text());
-    while let Some(chunk) = field.chunk().await.map_err(broken)? {
-        if out.len() + chunk.len() > limit {
-            return Err(Problem::new(
-                Code::PayloadTooLarge,
-                format!("a field has more than {limit} bytes"),
-            ));
-        }
-        out.extend_from_slice(&chunk);
-    }
-    Ok(out.freeze())
+        .routes(routes!(keep_avatar))
 }
 
 fn studio(state: &State) -> Result<Arc<Studio>, Problem> {
@@ -280,6 +192,7 @@ impl From<studio::Error> for Problem {
         use face::Error as Face;
         let code = match &error {
             studio::Error::Unusable(_) => Code::PictureUnusable,
+            studio::Error::NoDraft(_) => Code::NotFound,
             studio::Error::Consent(_) => Code::ConsentNeeded,
             studio::Error::Crop
             | studio::Error::Avatar(Face::Package(face::package::Error::Meta { .. })) => {
@@ -314,6 +227,59 @@ async fn check_picture(
     Ok(Answer(report.into()))
 }
 
+/// What an avatar is to be made of.
+pub(crate) struct Wanted {
+    pub(crate) picture: Bytes,
+    pub(crate) crop: Option<Crop>,
+    pub(crate) name: String,
+    pub(crate) voice: Option<String>,
+    pub(crate) consent: Consent,
+    pub(crate) draft: bool,
+}
+
+/// Makes an avatar.
+///
+/// # Errors
+/// [`Code::UnknownVoice`], [`Code::ConsentNeeded`], [`Code::PictureUnusable`]
+/// and what else the studio says.
+pub(crate) async fn make(state: &Arc<State>, wanted: Wanted) -> Result<Created, Problem> {
+    let studio = studio(state)?;
+    if let Some(voice) = &wanted.voice {
+        let mut known = state.engine.rooms().voices.list();
+        if !known.any(|known| known.id == *voice) {
+            let voice = crate::problem::shown(voice);
+            return Err(Problem::new(
+                Code::UnknownVoice,
+                format!("there is no voice '{voice}'"),
+            ));
+        }
+    }
+    let draft = wanted.draft;
+    let maker = studio.clone();
+    let created = blocking(move || {
+        let request = studio::Request {
+            picture: &wanted.picture,
+            crop: wanted.crop,
+            name: &wanted.name,
+            voice: wanted.voice.as_deref(),
+            consent: wanted.consent,
+        };
+        if draft {
+            maker.draft(&request, Instant::now())
+        } else {
+            maker.create(&request)
+        }
+    })
+    .await??;
+    if draft {
+        tokio::spawn(async move {
+            tokio::time::sleep(DRAFT_LIFE).await;
+            studio.expire(Instant::now());
+        });
+    }
+    Ok(created)
+}
+
 /// Make an avatar of a picture.
 ///
 /// Sessions can use it at once. It needs the consent of the person shown.
@@ -325,47 +291,49 @@ async fn create_avatar(
     Shared(state): Shared<Arc<State>>,
     request: Request,
 ) -> Result<(StatusCode, Answer<NewAvatar>), Problem> {
-    let studio = studio(&state)?;
     let form = Form::read(request, &state).await?;
-    let (picture, crop) = (form.picture()?, form.crop()?);
+    let (picture, crop, draft) = (form.picture()?, form.crop()?, form.draft()?);
     let name = form
         .name
         .ok_or_else(|| Problem::invalid("the form has no field 'name'"))?;
-    if let Some(voice) = &form.voice {
-        let known = state
-            .engine
-            .rooms()
-            .voices
-            .list()
-            .any(|known| known.id == *voice);
-        if !known {
-            let voice = crate::problem::shown(voice);
-            return Err(Problem::new(
-                Code::UnknownVoice,
-                format!("there is no voice '{voice}'"),
-            ));
-        }
-    }
+    let now = SystemTime::now();
     let consent = Consent {
         by: form.consent_by.unwrap_or_else(|| name.clone()),
         statement: form.consent.unwrap_or_default(),
-        at: rfc3339(SystemTime::now()),
+        at: rfc3339(now),
     };
-    let voice = form.voice;
-    let created = blocking(move || {
-        studio.create(&studio::Request {
-            picture: &picture,
-            crop,
-            name: &name,
-            voice: voice.as_deref(),
-            consent,
-        })
-    })
-    .await??;
+    let wanted = Wanted {
+        picture,
+        crop,
+        name,
+        voice: form.voice,
+        consent,
+        draft,
+    };
+    let created = make(&state, wanted).await?;
     let answer = NewAvatar {
         avatar: catalogue::describe(&state, &created.avatar),
         report: created.report.into(),
+        expires_at: draft.then(|| rfc3339(now + DRAFT_LIFE)),
     };
+    Ok((StatusCode::CREATED, Answer(answer)))
+}
+
+/// Keep a draft.
+///
+/// It gets the id that its name gives and is listed. Sessions that show the draft go on.
+#[utoipa::path(post, path = "/v1/avatars/{id}/keep", tag = "catalogue",
+    params(("id" = String, Path, description = "The draft.")),
+    responses((status = 201, description = "It is kept, under a new id.", body = Avatar)))]
+async fn keep_avatar(
+    _: Operator,
+    Shared(state): Shared<Arc<State>>,
+    path: Result<Path<AvatarPath>, PathRejection>,
+) -> Result<(StatusCode, Answer<Avatar>), Problem> {
+    let id = id_of(path)?;
+    let studio = studio(&state)?;
+    let avatar = blocking(move || studio.keep(&id, Instant::now())).await??;
+    let answer = catalogue::describe(&state, &avatar);
     Ok((StatusCode::CREATED, Answer(answer)))
 }
 
@@ -394,7 +362,7 @@ async fn get_avatar(
     Ok(Answer(catalogue::describe(&state, &avatar)))
 }
 
-/// Delete an avatar that a user made.
+/// Delete an avatar that a user made, or discard a draft.
 ///
 /// Its picture and the record of consent are deleted, too. Sessions that show
 /// it go on.
@@ -406,7 +374,22 @@ async fn delete_avatar(
     Shared(state): Shared<Arc<State>>,
     path: Result<Path<AvatarPath>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    let id = id_of(path)?;
+    delete(&state, id_of(path)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes an avatar that a user made, or discards a draft.
+///
+/// # Errors
+/// [`Code::NotFound`]; [`Code::Conflict`] for one that comes with the product.
+pub(crate) async fn delete(state: &Arc<State>, id: String) -> Result<(), Problem> {
+    if state
+        .studio
+        .as_ref()
+        .is_some_and(|studio| studio.discard(&id))
+    {
+        return Ok(());
+    }
     let avatars = state.engine.rooms().avatars.clone();
     let name = id.clone();
     blocking(move || avatars.remove(&name))
@@ -422,5 +405,5 @@ async fn delete_avatar(
         .lock()
         .await
         .retain(|(known, _), _| *known != id);
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

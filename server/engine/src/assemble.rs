@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use face::Scene;
+use face::avatars::Origin;
 use face::scene::{Background, Framing};
+use face::{Avatar, Scene};
 use media::seam::{MouthSource, Voice};
 use media::speech::TimingQuality;
 use serde::{Deserialize, Serialize};
@@ -221,10 +222,10 @@ impl Plan {
         let avatar = request
             .avatar
             .unwrap_or_else(|| settings.default_avatar.clone());
-        let known: Vec<String> = rooms.avatars.list().iter().map(|a| a.id.clone()).collect();
-        if !known.contains(&avatar) {
+        let Ok(face) = rooms.avatars.get(&avatar) else {
+            let known = rooms.avatars.list().iter().map(|a| a.id.clone()).collect();
             return Err(RequestError::UnknownAvatar { id: avatar, known });
-        }
+        };
         let scene = Scene {
             width,
             height,
@@ -237,6 +238,7 @@ impl Plan {
             .map_err(RequestError::Scene)?;
         let voice = request
             .voice
+            .or_else(|| chosen_voice(rooms, &face))
             .unwrap_or_else(|| settings.default_voice.clone());
         check_voice(rooms, &voice)?;
         Ok(Self {
@@ -286,6 +288,17 @@ impl Plan {
             audio: Box::new(audio),
         })
     }
+}
+
+/// The voice that a user chose for an avatar, if it is there. The voices of
+/// those that come with the product are advice only: the server's own default
+/// goes before them.
+fn chosen_voice(rooms: &Rooms, avatar: &Avatar) -> Option<String> {
+    if !matches!(avatar.origin, Origin::User | Origin::Draft) {
+        return None;
+    }
+    let known = |id: &&String| rooms.voices.list().any(|voice| voice.id == **id);
+    avatar.voices.iter().find(known).cloned()
 }
 
 /// Refuses a voice that does not exist.

@@ -95,6 +95,9 @@ pub enum Origin {
     Stock,
     /// A package that a user made.
     User,
+    /// A package that is being looked at: it is not listed, and nothing of it
+    /// is on disk.
+    Draft,
 }
 
 /// What an avatar says of itself.
@@ -239,11 +242,11 @@ impl Avatars {
         (avatars, refused)
     }
 
-    /// What there is.
+    /// What there is, without drafts.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Avatar>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().map(|entry| entry.avatar.clone()).collect()
+        listed(&entries).cloned().collect()
     }
 
     /// The avatar with this id.
@@ -259,9 +262,8 @@ impl Avatars {
         let found = entries.iter().find(|entry| entry.avatar.id == id);
         found.cloned().ok_or_else(|| Error::Unknown {
             id: id.chars().take(64).collect(),
-            known: entries
-                .iter()
-                .map(|entry| entry.avatar.id.as_str())
+            known: listed(&entries)
+                .map(|avatar| avatar.id.as_str())
                 .collect::<Vec<_>>()
                 .join(", "),
         })
@@ -290,6 +292,28 @@ impl Avatars {
         Ok(avatar)
     }
 
+    /// Holds a package in memory, for sessions that know its id. It is not
+    /// listed.
+    ///
+    /// # Errors
+    /// [`Error::Exists`].
+    pub fn hold(&self, package: Package) -> Result<Arc<Avatar>, Error> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if taken(&entries, &package.meta().id) {
+            return Err(Error::Exists(package.meta().id.clone()));
+        }
+        let entry = Entry::of(package, Origin::Draft);
+        let avatar = entry.avatar.clone();
+        entries.push(entry);
+        Ok(avatar)
+    }
+
+    /// Lets go of a package that is held. Sessions that show it go on.
+    pub fn release(&self, id: &str) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| entry.avatar.origin != Origin::Draft || entry.avatar.id != id);
+    }
+
     /// Forgets an avatar of a user and deletes its files. Sessions that show
     /// it go on.
     ///
@@ -298,9 +322,11 @@ impl Avatars {
     pub fn remove(&self, id: &str) -> Result<(), Error> {
         let entry = self.find(id)?;
         let (Some(folder), Origin::User) = (&self.user, entry.avatar.origin) else {
-            return Err(Error::ReadOnly(format!(
-                "\"{id}\" comes with the product and cannot be removed"
-            )));
+            let why = match entry.avatar.origin {
+                Origin::Draft => "is not kept yet",
+                _ => "comes with the product and cannot be removed",
+            };
+            return Err(Error::ReadOnly(format!("\"{id}\" {why}")));
         };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let io = |path: &Path, e: &std::io::Error| {
@@ -431,6 +457,11 @@ impl Avatars {
         });
         prepared
     }
+}
+
+fn listed(entries: &[Entry]) -> impl Iterator<Item = &Arc<Avatar>> {
+    let avatars = entries.iter().map(|entry| &entry.avatar);
+    avatars.filter(|avatar| avatar.origin != Origin::Draft)
 }
 
 fn taken(entries: &[Entry], id: &str) -> bool {

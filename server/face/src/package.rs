@@ -271,6 +271,21 @@ impl Package {
         archive::write_zip(&self.files)
     }
 
+    /// The same package under another id.
+    ///
+    /// # Errors
+    /// [`Error::Meta`] when the id is none.
+    pub fn renamed(&self, id: &str) -> Result<Self, Error> {
+        let meta = Meta {
+            id: id.to_owned(),
+            ..self.meta.as_ref().clone()
+        };
+        meta.check()?;
+        let mut files = self.files.as_ref().clone();
+        files.remove(archive::MANIFEST);
+        Self::seal(meta, &self.portrait.shapes, files)
+    }
+
     /// What the package says of itself.
     #[must_use]
     pub fn meta(&self) -> &Meta {

@@ -1,6 +1,7 @@
 //! From the bytes of a picture to an avatar that sessions can use.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use face::package::{self, Mask, Meta, Package, Plates, Portrait, Rgb};
 use face::{Avatar, Avatars};
@@ -9,6 +10,7 @@ use vision::{Analyser, Face, Image};
 use weights::Models;
 
 use crate::decode::decode;
+use crate::drafts::Drafts;
 use crate::frame::{self, Crop};
 use crate::judge;
 use crate::measure::Measures;
@@ -22,6 +24,10 @@ const LONGEST_STATEMENT: usize = 1_000;
 
 /// Ids that are tried after the one that the name gives, such as `ada-2`.
 const NAMESAKES: usize = 1_000;
+
+/// Ids that no avatar gets, because the API has something else at their
+/// addresses.
+const RESERVED: [&str; 2] = ["check", "public"];
 
 /// Why there is no avatar.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,9 @@ pub enum Error {
     /// The networks cannot be loaded or run.
     #[error("the picture cannot be looked at: {0}")]
     Vision(#[from] vision::Error),
+    /// The draft was discarded, or its time is over.
+    #[error("there is no draft '{0}'; it may have expired")]
+    NoDraft(String),
 }
 
 impl From<package::Error> for Error {
@@ -74,7 +83,7 @@ pub struct Request<'a> {
 /// A new avatar.
 #[derive(Clone, Debug)]
 pub struct Created {
-    /// It is listed, and sessions can use it.
+    /// Sessions can use it, and it is listed unless it is a draft.
     pub avatar: Arc<Avatar>,
     /// What was found about its picture.
     pub report: Report,
@@ -87,6 +96,7 @@ pub struct Studio {
     avatars: Arc<Avatars>,
     /// Loaded when first needed.
     analyser: Mutex<Option<Analyser>>,
+    drafts: Mutex<Drafts>,
 }
 
 /// A picture in its frame, looked at.
@@ -104,6 +114,7 @@ impl Studio {
             models,
             avatars,
             analyser: Mutex::default(),
+            drafts: Mutex::default(),
         }
     }
 
@@ -122,6 +133,77 @@ impl Studio {
     /// # Errors
     /// [`Error`]; nothing is kept then.
     pub fn create(&self, request: &Request<'_>) -> Result<Created, Error> {
+        let (package, report) = self.make(request, &slug(request.name))?;
+        let avatar = self.add(&package)?;
+        Ok(Created { avatar, report })
+    }
+
+    /// Makes an avatar that sessions can use for [`DRAFT_LIFE`] from `now` on
+    /// and that nobody is told of. The oldest draft goes when there are
+    /// [`MOST_DRAFTS`] already.
+    ///
+    /// [`DRAFT_LIFE`]: crate::DRAFT_LIFE
+    /// [`MOST_DRAFTS`]: crate::MOST_DRAFTS
+    ///
+    /// # Errors
+    /// As [`Studio::create`].
+    pub fn draft(&self, request: &Request<'_>, now: Instant) -> Result<Created, Error> {
+        let id = format!("draft-{}", uuid::Uuid::now_v7().simple());
+        let (package, report) = self.make(request, &id)?;
+        let avatar = self.avatars.hold(package.clone())?;
+        let gone = self.drafts().insert(package, now);
+        self.release(&gone);
+        Ok(Created { avatar, report })
+    }
+
+    /// Keeps a draft: it is written, listed, and gets the id that its name
+    /// gives. The draft is gone; sessions that show it go on.
+    ///
+    /// # Errors
+    /// [`Error::NoDraft`], and [`Error::Avatar`], which leaves the draft as it is.
+    pub fn keep(&self, id: &str, now: Instant) -> Result<Arc<Avatar>, Error> {
+        self.expire(now);
+        let taken = self.drafts().take(id);
+        let Some(draft) = taken else {
+            return Err(Error::NoDraft(id.chars().take(64).collect()));
+        };
+        match self.add(draft.package()) {
+            Ok(avatar) => {
+                self.avatars.release(id);
+                Ok(avatar)
+            }
+            Err(error) => {
+                self.drafts().put_back(draft);
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets a draft; whether there was one.
+    pub fn discard(&self, id: &str) -> bool {
+        let taken = self.drafts().take(id).is_some();
+        self.avatars.release(id);
+        taken
+    }
+
+    /// Forgets the drafts whose time is over.
+    pub fn expire(&self, now: Instant) {
+        let gone = self.drafts().expire(now);
+        self.release(&gone);
+    }
+
+    fn drafts(&self) -> MutexGuard<'_, Drafts> {
+        self.drafts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, ids: &[String]) {
+        for id in ids {
+            self.avatars.release(id);
+        }
+    }
+
+    /// Looks at a picture and packs it.
+    fn make(&self, request: &Request<'_>, id: &str) -> Result<(Package, Report), Error> {
         check_consent(&request.consent)?;
         let (report, portrait) = self.with_analyser(|analyser| {
             let (report, framed) = look(analyser, request.picture, request.crop)?;
@@ -134,31 +216,39 @@ impl Studio {
         let Some(portrait) = portrait else {
             return Err(Error::Unusable(Box::new(report)));
         };
-        let avatar = self.keep(request, &portrait)?;
-        tracing::info!(id = %avatar.id, "an avatar was made");
-        Ok(Created { avatar, report })
-    }
-
-    /// Adds the avatar under the first free id that its name gives.
-    fn keep(&self, request: &Request<'_>, portrait: &Portrait) -> Result<Arc<Avatar>, Error> {
-        let base = slug(request.name);
-        let mut meta = Meta {
-            id: base.clone(),
+        let meta = Meta {
+            id: id.to_owned(),
             name: request.name.trim().to_owned(),
             description: "Made from a picture.".to_owned(),
             licence: "user-provided".to_owned(),
             voices: request.voice.map(str::to_owned).into_iter().collect(),
             consent: Some(request.consent.clone()),
         };
+        Ok((Package::new(meta, &portrait)?, report))
+    }
+
+    /// Adds the avatar under the first free id that its name gives.
+    fn add(&self, package: &Package) -> Result<Arc<Avatar>, Error> {
+        let base = slug(&package.meta().name);
+        let mut id = base.clone();
         for number in 2..NAMESAKES {
-            if self.avatars.get(&meta.id).is_err() {
-                match self.avatars.add(Package::new(meta.clone(), portrait)?) {
+            if !RESERVED.contains(&id.as_str()) && self.avatars.get(&id).is_err() {
+                let package = if id == package.meta().id {
+                    package.clone()
+                } else {
+                    package.renamed(&id)?
+                };
+                match self.avatars.add(package) {
                     // Somebody was faster.
                     Err(face::Error::Exists(_)) => {}
-                    added => return Ok(added?),
+                    added => {
+                        let avatar = added?;
+                        tracing::info!(id = %avatar.id, "an avatar was made");
+                        return Ok(avatar);
+                    }
                 }
             }
-            meta.id = format!("{base}-{number}");
+            id = format!("{base}-{number}");
         }
         Err(face::Error::Exists(base).into())
     }

@@ -2,72 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+mod common;
 
+use std::sync::Arc;
+
+use common::{file, finds, models, opened, png, portrait, request, studio};
 use face::Avatars;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, imageops};
 use proptest::prelude::*;
 use studio::decode::decode;
-use studio::{Code, Consent, Crop, Error, Request, Studio};
-use weights::Models;
-
-fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
-}
-
-fn portrait() -> RgbImage {
-    image::open(models().join("faces/maya/portrait.jpg"))
-        .unwrap()
-        .into_rgb8()
-}
-
-fn file(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.into().write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
-fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
-    file(picture, ImageFormat::Png)
-}
-
-fn opened() -> Arc<Models> {
-    static MODELS: OnceLock<Arc<Models>> = OnceLock::new();
-    let open = || {
-        let models = Models::open(models()).unwrap();
-        weights::runtime::init(&models.library(None).unwrap()).unwrap();
-        Arc::new(models)
-    };
-    MODELS.get_or_init(open).clone()
-}
-
-fn studio() -> &'static Studio {
-    static STUDIO: OnceLock<Studio> = OnceLock::new();
-    STUDIO.get_or_init(|| Studio::new(opened(), Arc::new(Avatars::new())))
-}
-
-#[track_caller]
-fn finds(picture: &[u8], code: Code) {
-    let report = studio().check(picture, None).unwrap();
-    assert!(report.has(code), "{code:?} is not in {report:?}");
-    assert_eq!(report.usable, report.errors().next().is_none());
-}
-
-fn request<'a>(picture: &'a [u8], name: &'a str) -> Request<'a> {
-    Request {
-        picture,
-        crop: None,
-        name,
-        voice: None,
-        consent: Consent {
-            by: "Maya".to_owned(),
-            statement: "I am the person in this picture and agree.".to_owned(),
-            at: "2026-01-01T00:00:00Z".to_owned(),
-        },
-    }
-}
+use studio::{Code, Crop, Error, Studio};
 
 #[test]
 fn a_portrait_becomes_an_avatar_that_can_be_deleted() {

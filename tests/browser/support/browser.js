@@ -60,9 +60,9 @@ export async function untilLive(page) {
   await page.waitForFunction(() => document.querySelector("#video").videoWidth > 0);
 }
 
-/** Begins to record what the page's video shows and plays, and which events come. */
-export async function watch(page) {
-  await page.evaluate(() => window.visavisProbe.start(document.querySelector("video")));
+/** Begins to record what a video of the page shows and plays, and which events come. */
+export async function watch(page, selector = "#video") {
+  await page.evaluate((which) => window.visavisProbe.start(document.querySelector(which)), selector);
 }
 
 /** What was seen and heard since `watch`; ends the watching. */

@@ -31,6 +31,7 @@ export async function startServer(env = {}, port = undefined) {
       VISAVIS_PUBLIC_URL: url,
       VISAVIS_PAGE: page,
       VISAVIS_RECORDINGS: folder,
+      VISAVIS_AVATARS: join(folder, "avatars"),
       VISAVIS_MODELS: process.env.VISAVIS_MODELS ?? join(ROOT, "models"),
       VISAVIS_LOG: "warn",
       NO_COLOR: "1",

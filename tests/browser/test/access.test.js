@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 import { shot, untilEvent, untilLive } from "../support/browser.js";
+import { overhang, violations } from "../support/everybody.js";
 import { setStage } from "../support/stage.js";
 
-const { source: AXE } = createRequire(import.meta.url)("axe-core");
 const VIEWPORTS = {
   phone: { width: 360, height: 740 },
   tablet: { width: 820, height: 1180 },
   desktop: { width: 1440, height: 900 },
 };
-
-/** What axe finds wrong with the page, in short. */
-async function violations(page) {
-  await page.evaluate(AXE);
-  const { violations: found } = await page.evaluate(() => window.axe.run());
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-}
 
 describe("a page for everybody", () => {
   const stage = setStage();
@@ -34,11 +26,7 @@ describe("a page for everybody", () => {
         await untilEvent(page, "word", { text: "glad" });
         await page.waitForSelector("#receipt:not([hidden])");
         assert.deepEqual(await violations(page), []);
-        const overhang = await page.evaluate(() => {
-          const { scrollWidth, clientWidth } = document.documentElement;
-          return scrollWidth - clientWidth;
-        });
-        assert.equal(overhang, 0);
+        assert.equal(await overhang(page), 0);
         await shot(page, `${name}-${colorScheme}`);
         await shot(page, `${name}-${colorScheme}-whole`, { fullPage: true });
         await page.close();
