@@ -4,15 +4,15 @@
 //!
 //! FOLDER holds `about.toml` (id, name, description, licence, voices),
 //! `landmarks.f32` and `shapes.f32` (478 x 3 and 52 little-endian floats, as in
-//! `face::package::Portrait`), `picture.png` and, if there are, `person.png`,
-//! `eyes_closed.png`, `upper_teeth.png` and `lower_teeth.png`. OUT is a folder
-//! that is made, or a file that ends in `.avatar`.
+//! `face::package::Portrait`), `picture.png` and, if there are, `person.png`
+//! and `eyes_closed.png`. OUT is a folder that is made, or a file that ends in
+//! `.avatar`.
 
 use std::error::Error;
 use std::path::Path;
 
 use face::Package;
-use face::package::{Mask, Meta, Plates, Portrait, Rgb, Rgba};
+use face::package::{Mask, Meta, Portrait, Rgb};
 use image::DynamicImage;
 use serde::Deserialize;
 
@@ -47,11 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 data: image.into_raw(),
             }
         }),
-        plates: Plates {
-            eyes_closed: plate(from, "eyes_closed.png")?.map(rgb),
-            upper_teeth: plate(from, "upper_teeth.png")?.map(rgba),
-            lower_teeth: plate(from, "lower_teeth.png")?.map(rgba),
-        },
+        eyes_closed: plate(from, "eyes_closed.png")?.map(rgb),
     };
     let meta = Meta {
         id: about.id,
@@ -80,15 +76,6 @@ fn plate(folder: &Path, name: &str) -> Result<Option<DynamicImage>, Box<dyn Erro
 fn rgb(image: DynamicImage) -> Rgb {
     let image = image.into_rgb8();
     Rgb {
-        width: image.width() as usize,
-        height: image.height() as usize,
-        data: image.into_raw(),
-    }
-}
-
-fn rgba(image: DynamicImage) -> Rgba {
-    let image = image.into_rgba8();
-    Rgba {
         width: image.width() as usize,
         height: image.height() as usize,
         data: image.into_raw(),

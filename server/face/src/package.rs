@@ -10,7 +10,6 @@
 //! | `landmarks.f32` | 478 face landmarks (`MediaPipe`'s numbering): x, y, z as little-endian f32, pixels of the picture, z smaller when nearer |
 //! | `person.png` | optional: alpha of the person, 8 bit, as large as the picture |
 //! | `eyes_closed.jpg` or `.png` | optional: the same picture with both eyes shut |
-//! | `upper_teeth.png`, `lower_teeth.png` | optional: teeth, gums and (below) tongue without the skin in front of them, RGBA, jaw closed, as large as the picture |
 //! | `preview.jpg` | optional: a small picture for lists |
 //!
 //! Reading checks everything, so whatever holds a [`Package`] can rely on it.
@@ -31,7 +30,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use archive::MAX_PACKAGE;
-pub use images::{Mask, Rgb, Rgba, SIDES};
+pub use images::{Mask, Rgb, SIDES};
 pub use manifest::{Consent, FORMAT, Meta};
 
 use archive::Files;
@@ -119,20 +118,9 @@ pub struct Portrait {
     /// Alpha of the person, as large as the picture. Without it the background
     /// cannot be replaced.
     pub person: Option<Mask>,
-    /// What else is known of the person.
-    pub plates: Plates,
-}
-
-/// Further pictures of the same head from the same place, as large as the
-/// portrait and registered to it pixel by pixel.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plates {
-    /// Both eyes shut.
+    /// The same head from the same place with both eyes shut, as large as the
+    /// picture and registered to it pixel by pixel.
     pub eyes_closed: Option<Rgb>,
-    /// Upper teeth and gums without the skin in front of them.
-    pub upper_teeth: Option<Rgba>,
-    /// Lower teeth, gums and tongue with the jaw closed.
-    pub lower_teeth: Option<Rgba>,
 }
 
 /// A checked avatar package. Cloning shares it.
@@ -161,16 +149,8 @@ impl Package {
         if let Some(person) = &portrait.person {
             files.insert(archive::PERSON, person.to_png()?);
         }
-        if let Some(plate) = &portrait.plates.eyes_closed {
-            files.insert(archive::EYES_CLOSED, plate.to_jpeg()?);
-        }
-        for (name, plate) in [
-            (archive::UPPER_TEETH, &portrait.plates.upper_teeth),
-            (archive::LOWER_TEETH, &portrait.plates.lower_teeth),
-        ] {
-            if let Some(plate) = plate {
-                files.insert(name, plate.to_png()?);
-            }
+        if let Some(shut) = &portrait.eyes_closed {
+            files.insert(archive::EYES_CLOSED, shut.to_jpeg()?);
         }
         let mut package = Self::seal(meta, &portrait.shapes, files)?;
         let preview = crate::photo::preview(&package, PREVIEW_SIDE);
@@ -343,12 +323,6 @@ fn decode(manifest: &Manifest, files: &Files) -> Result<Portrait, Error> {
             .find_map(|name| files.get(name).map(|bytes| Rgb::decode(name, bytes)))
             .transpose()
     };
-    let rgba = |name| {
-        files
-            .get(name)
-            .map(|bytes| Rgba::decode(name, bytes))
-            .transpose()
-    };
     let points = files
         .get(archive::LANDMARKS)
         .ok_or(Error::Missing(archive::LANDMARKS))?;
@@ -370,10 +344,6 @@ fn decode(manifest: &Manifest, files: &Files) -> Result<Portrait, Error> {
             .get(archive::PERSON)
             .map(|bytes| Mask::decode(archive::PERSON, bytes))
             .transpose()?,
-        plates: Plates {
-            eyes_closed: rgb([archive::EYES_CLOSED, archive::EYES_CLOSED_PNG])?,
-            upper_teeth: rgba(archive::UPPER_TEETH)?,
-            lower_teeth: rgba(archive::LOWER_TEETH)?,
-        },
+        eyes_closed: rgb([archive::EYES_CLOSED, archive::EYES_CLOSED_PNG])?,
     })
 }

@@ -72,7 +72,7 @@ fn what_is_written_is_read_back() {
     });
     let mut portrait = sitter::portrait();
     portrait.shapes[media::Blendshape::MouthSmileLeft.index()] = 0.25;
-    portrait.plates.eyes_closed = Some(portrait.picture.clone());
+    portrait.eyes_closed = Some(portrait.picture.clone());
     let package = Package::new(meta.clone(), &portrait).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("ada");

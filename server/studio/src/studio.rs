@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use face::package::{self, Mask, Meta, Package, Plates, Portrait, Rgb};
+use face::package::{self, Mask, Meta, Package, Portrait, Rgb};
 use face::{Avatar, Avatars};
 use image::RgbImage;
 use vision::{Analyser, Face, Image};
@@ -402,7 +402,7 @@ fn portrait(framed: Framed, person: vision::Mask) -> Portrait {
             height: framed.picture.height(),
             data: framed.picture.into_pixels(),
         },
-        plates: Plates::default(),
+        eyes_closed: None,
     }
 }
 

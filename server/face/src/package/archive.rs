@@ -21,12 +21,10 @@ pub(super) const PICTURE_PNG: &str = "picture.png";
 pub(super) const PERSON: &str = "person.png";
 pub(super) const EYES_CLOSED: &str = "eyes_closed.jpg";
 pub(super) const EYES_CLOSED_PNG: &str = "eyes_closed.png";
-pub(super) const UPPER_TEETH: &str = "upper_teeth.png";
-pub(super) const LOWER_TEETH: &str = "lower_teeth.png";
 pub(super) const PREVIEW: &str = "preview.jpg";
 
 /// Every file a package may hold, and its largest size in bytes.
-const NAMES: [(&str, u64); 10] = [
+const NAMES: [(&str, u64); 8] = [
     (MANIFEST, MAX_MANIFEST),
     (LANDMARKS, 478 * 3 * 4),
     (PICTURE, PICTURE_BYTES),
@@ -34,8 +32,6 @@ const NAMES: [(&str, u64); 10] = [
     (PERSON, PICTURE_BYTES),
     (EYES_CLOSED, PICTURE_BYTES),
     (EYES_CLOSED_PNG, PICTURE_BYTES),
-    (UPPER_TEETH, PICTURE_BYTES),
-    (LOWER_TEETH, PICTURE_BYTES),
     (PREVIEW, 1 << 20),
 ];
 

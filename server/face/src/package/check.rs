@@ -28,13 +28,12 @@ pub(super) fn portrait(portrait: &Portrait) -> Result<(), Error> {
             ),
         });
     }
-    let plates = &portrait.plates;
-    let same = |file: &str, plate: Option<((usize, usize), bool)>| match plate {
-        Some((plate, whole)) if plate != size || !whole => Err(Error::Picture {
+    let same = |file: &str, other: Option<((usize, usize), bool)>| match other {
+        Some((other, whole)) if other != size || !whole => Err(Error::Picture {
             file: file.to_owned(),
             why: format!(
                 "it has {}x{} pixels, the picture {}x{}",
-                plate.0, plate.1, size.0, size.1
+                other.0, other.1, size.0, size.1
             ),
         }),
         _ => Ok(()),
@@ -45,17 +44,11 @@ pub(super) fn portrait(portrait: &Portrait) -> Result<(), Error> {
     )?;
     same(
         "the picture with closed eyes",
-        plates
+        portrait
             .eyes_closed
             .as_ref()
             .map(|p| (p.size(), p.is_whole())),
     )?;
-    for (name, plate) in [
-        ("the upper teeth", &plates.upper_teeth),
-        ("the lower teeth", &plates.lower_teeth),
-    ] {
-        same(name, plate.as_ref().map(|p| (p.size(), p.is_whole())))?;
-    }
     if !portrait.shapes.iter().all(|w| (0.0..=1.0).contains(w)) {
         return Err(Error::Manifest("calibration weights must be 0 to 1".into()));
     }

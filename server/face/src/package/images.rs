@@ -59,10 +59,6 @@ plane! {
     Rgb, 3
 }
 plane! {
-    /// A picture in sRGB with straight (not premultiplied) alpha.
-    Rgba, 4
-}
-plane! {
     /// One byte a pixel; 255 is inside.
     Mask, 1
 }
@@ -110,21 +106,6 @@ impl Rgb {
             )
             .map_err(|e| Error::Encode(e.to_string()))?;
         Ok(out)
-    }
-}
-
-impl Rgba {
-    pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Self, Error> {
-        let image = decode(name, bytes)?.into_rgba8();
-        Ok(Self {
-            width: image.width() as usize,
-            height: image.height() as usize,
-            data: image.into_raw(),
-        })
-    }
-
-    pub(super) fn to_png(&self) -> Result<Vec<u8>, Error> {
-        png(&self.data, self.size(), ExtendedColorType::Rgba8)
     }
 }
 

@@ -105,6 +105,11 @@ impl Similarity {
         }
     }
 
+    /// A way, which is turned and scaled but not shifted.
+    pub fn turn(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [self.a * x - self.b * y, self.b * x + self.a * y]
+    }
+
     pub fn apply(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         [
             self.a * x - self.b * y + self.shift[0],

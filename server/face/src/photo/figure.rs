@@ -17,7 +17,7 @@ use super::points::{LEFT_LIDS, MESH, RIGHT_LIDS};
 use super::raster::{self, Corner, STEPS, Target};
 use super::seam;
 use super::texture::{Pixel, Texture, mix, parts, pixel};
-use crate::package::{Mask, Portrait, Rgba};
+use crate::package::{Mask, Portrait};
 use crate::resample::Source;
 use crate::scene::{Background, Scene, outside_circle};
 use crate::weights::Weights;
@@ -56,15 +56,6 @@ pub(crate) struct Moment<'a> {
     pub jaw: Jaw,
     /// Which of the backdrops.
     pub backdrop: usize,
-}
-
-fn rgba(picture: &Rgba) -> Source<'_> {
-    Source {
-        width: picture.width,
-        height: picture.height,
-        channels: 4,
-        data: &picture.data,
-    }
 }
 
 fn alpha(mask: &Mask) -> Source<'_> {
@@ -109,23 +100,15 @@ impl Figure {
         let millimetre = Fit::new(basis, &rest).scale;
         let open = !seam::snap(&mut rest, &texture, millimetre);
         let mesh = Mesh::new(basis, &rest, size, open);
-        let texels = mesh
-            .rest
-            .iter()
-            .map(|&[x, y, _]| texture.texel([x, y]))
-            .collect();
+        let texels = mesh.shows.iter().map(|&at| texture.texel(at)).collect();
         let motion = Motion::new(basis, &rest, &portrait.shapes, open);
         let face = bounds(&rest[..MESH]);
-        let plates = &portrait.plates;
-        let shut = plates
+        let shut = portrait
             .eyes_closed
             .as_ref()
             .map(|plate| Texture::of(Source::of(plate), None, placement, face, scale));
-        let teeth = [&plates.upper_teeth, &plates.lower_teeth]
-            .map(|plate| plate.as_ref())
-            .map(|plate| plate.map(|p| Texture::of(rgba(p), None, placement, face, scale)));
         let light = Light::new(whites(&rest, &texture));
-        let mouth = Mouth::new(&rest, motion.scale, &light, teeth, open);
+        let mouth = Mouth::new(&rest, motion.scale, &light, open);
         Self {
             portrait: portrait.clone(),
             size,

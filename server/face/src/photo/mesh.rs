@@ -19,6 +19,12 @@ const RINGS: usize = 30;
 /// size of the face's outline.
 const FOLLOWS: f32 = 1.55;
 
+/// Steepest slope of the surface away from the viewer. A turn by the most that
+/// is shown (6°, sine 0.105) squeezes such a place to about half.
+const STEEPEST: f32 = 4.5;
+/// Sweeps over the mesh that flatten it, at most: it settles within a few dozen.
+const FLATTENING: usize = 200;
+
 /// Everything that moves the head as a whole, pixels and radians.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pose {
@@ -84,6 +90,18 @@ impl Skull {
     }
 }
 
+/// How steeply depth changes across a triangle; endless if it has no area.
+fn slope(a: [f32; 3], b: [f32; 3], c: [f32; 3]) -> f32 {
+    let (u, v) = ([b[0] - a[0], b[1] - a[1]], [c[0] - a[0], c[1] - a[1]]);
+    let (du, dv) = (b[2] - a[2], c[2] - a[2]);
+    if du == 0.0 && dv == 0.0 {
+        return 0.0;
+    }
+    let area = u[0] * v[1] - u[1] * v[0];
+    let (gx, gy) = (du * v[1] - dv * u[1], dv * u[0] - du * v[0]);
+    gx.hypot(gy) / area.abs().max(f32::MIN_POSITIVE)
+}
+
 /// A ring point that follows the outline of the face.
 struct Follower {
     vertex: usize,
@@ -94,6 +112,8 @@ struct Follower {
 pub(crate) struct Mesh {
     /// Points at rest, screen pixels; the landmarks first, then the rings.
     pub rest: Vec<[f32; 3]>,
+    /// What of the picture at rest each point shows, screen pixels.
+    pub shows: Vec<[f32; 2]>,
     /// Share of the head's motion, and of the body's.
     head: Vec<f32>,
     body: Vec<f32>,
@@ -103,12 +123,13 @@ pub(crate) struct Mesh {
 }
 
 impl Mesh {
-    /// The mesh for landmarks on a screen of a size. With `open` what the
-    /// picture shows between the lips is left out.
+    /// The mesh for landmarks on a screen of a size. With `open` the picture
+    /// shows an open mouth, and lip is drawn over what is between the lips.
     pub fn new(basis: &Basis, landmarks: &[[f32; 3]], size: (usize, usize), open: bool) -> Self {
         let skull = Skull::new(landmarks);
         let mut mesh = Self {
             rest: landmarks[..MESH].to_vec(),
+            shows: landmarks[..MESH].iter().map(|&[x, y, _]| [x, y]).collect(),
             head: vec![1.0; MESH],
             body: vec![0.0; MESH],
             followers: Vec::new(),
@@ -116,14 +137,63 @@ impl Mesh {
             skull,
         };
         // Openings lie behind the skin.
-        if !open {
+        if open {
+            let skin = mesh.lip_skin();
+            mesh.fill(&UPPER_LIP[3], &skin);
+        } else {
             mesh.fill(&UPPER_LIP[3], &LOWER_LIP[3]);
         }
         mesh.fill(&RIGHT_LIDS[0], &RIGHT_LIDS[1]);
         mesh.fill(&LEFT_LIDS[0], &LEFT_LIDS[1]);
         mesh.triangles.extend(&basis.triangles);
         mesh.add_rings(landmarks, size);
+        mesh.flatten();
         mesh
+    }
+
+    /// Points that go with the edge of the lower lip and show the edge of the
+    /// upper one.
+    fn lip_skin(&mut self) -> [usize; 11] {
+        std::array::from_fn(|k| {
+            let (up, low) = (UPPER_LIP[3][k], LOWER_LIP[3][k]);
+            let vertex = self.rest.len();
+            self.followers.push(Follower {
+                vertex,
+                leader: low,
+                share: 1.0,
+            });
+            self.rest.push(self.rest[low]);
+            self.shows.push(self.shows[up]);
+            self.head.push(1.0);
+            self.body.push(0.0);
+            vertex
+        })
+    }
+
+    /// Takes depth from where the surface is so steep that it would fold over
+    /// when the head turns: folds have hard edges, and show what the picture
+    /// does not.
+    fn flatten(&mut self) {
+        for _ in 0..FLATTENING {
+            let mut steep = false;
+            for &corners in &self.triangles {
+                let corners = corners.map(usize::from);
+                let [a, b, c] = corners.map(|i| self.rest[i]);
+                let slope = slope(a, b, c);
+                if slope <= STEEPEST {
+                    continue;
+                }
+                steep = true;
+                let mean = (a[2] + b[2] + c[2]) / 3.0;
+                for i in corners {
+                    let z = &mut self.rest[i][2];
+                    *z = mean + (*z - mean) * STEEPEST / slope;
+                }
+            }
+            if !steep {
+                break;
+            }
+        }
     }
 
     fn fill(&mut self, upper: &[usize], lower: &[usize]) {
@@ -201,6 +271,7 @@ impl Mesh {
             });
         }
         self.rest.push([place[0], place[1], z]);
+        self.shows.push(place);
         self.head.push(head);
         self.body.push(body);
     }

@@ -16,36 +16,46 @@ use crate::weights::Weights;
 /// The edge of the upper middle teeth is this far under the line between
 /// closed lips, millimetres.
 const UPPER_EDGE: f32 = 2.6;
-/// Lower teeth bite this far behind the upper ones, millimetres.
-const OVERBITE: f32 = 1.8;
+/// Lower teeth bite this far behind the upper ones, millimetres. In people it
+/// is 2 to 3; less here, since the lips of landmarks part farther from the
+/// lower teeth than real ones.
+const OVERBITE: f32 = 0.9;
 /// Teeth are this far behind the lips, millimetres.
 const BEHIND: f32 = 7.0;
-/// The top of the tongue is this far under the edge of the lower teeth (negative:
-/// it is seen over them), millimetres.
-const TONGUE: f32 = -2.0;
+/// The back of the tongue stands this far over the edge of the lower teeth,
+/// millimetres.
+const TONGUE: f32 = 2.2;
+/// Share of the jaw's way that the tongue goes along: its root hangs on the
+/// skull.
+const TONGUE_WAY: f32 = 0.7;
+/// How far the tip of the tongue comes over the lower teeth, millimetres.
+const TIP: f32 = 7.0;
+/// What is seen of a tongue that is out lies this far before what is seen of
+/// it at rest, millimetres.
+const FORWARD: f32 = 6.0;
 /// A gap between the lips begins to show what is inside here, and does so
 /// wholly here, millimetres.
 const SEEN: (f32, f32) = (0.2, 0.8);
+/// Columns within a pixel that its coverage is taken from, so that slanted
+/// edges near the corners are smooth.
+const COLUMNS: [f32; 3] = [1.0 / 6.0, 0.5, 5.0 / 6.0];
 /// The dark between closed lips.
 const SEAM: Pixel = 0xFF22_1E3C;
 /// The dark of the throat, sRGB.
-const THROAT: [f32; 3] = [52.0, 18.0, 18.0];
-
-/// A picture of teeth and where it is on the face.
-struct Sprite {
-    texture: Texture,
-    /// From screen pixels at rest to the plane of the texture.
-    plane: Similarity,
-}
+const THROAT: [f32; 3] = [46.0, 17.0, 17.0];
 
 pub(crate) struct Mouth {
     /// Pixels of a millimetre.
     scale: f32,
     /// Two points of the upper teeth at rest, 30 mm apart, with depth.
     bite: [[f32; 3]; 2],
-    upper: Option<Sprite>,
-    lower: Option<Sprite>,
-    tongue: Option<Sprite>,
+    /// From screen pixels at rest to millimetres around the edge of the upper
+    /// middle teeth.
+    plane: Similarity,
+    /// Drawn in millimetres; none if there is no memory for them.
+    upper: Option<Texture>,
+    lower: Option<Texture>,
+    tongue: Option<Texture>,
     throat: [f32; 3],
     /// The picture shows the mouth open, and it is closed at rest.
     was_open: bool,
@@ -71,15 +81,8 @@ impl Jaw {
 }
 
 impl Mouth {
-    /// For landmarks at rest. `plates` are pictures of the upper and the lower
-    /// teeth, if there are.
-    pub fn new(
-        rest: &[[f32; 3]],
-        scale: f32,
-        light: &Light,
-        plates: [Option<Texture>; 2],
-        was_open: bool,
-    ) -> Self {
+    /// For landmarks at rest.
+    pub fn new(rest: &[[f32; 3]], scale: f32, light: &Light, was_open: bool) -> Self {
         let corners = [UPPER_LIP[3][0], UPPER_LIP[3][10]].map(|i| rest[i]);
         let (dx, dy) = (corners[1][0] - corners[0][0], corners[1][1] - corners[0][1]);
         let length = dx.hypot(dy).max(1.0);
@@ -102,40 +105,15 @@ impl Mouth {
                 line[2] + BEHIND * scale,
             ]
         });
-        let flat = bite.map(|[x, y, _]| [x, y]);
         let texels = (1.5 * scale).clamp(1.0, 12.0);
         let shades = light.shades();
-        let drawn = |texture: Option<Texture>, down: f32| {
-            texture.map(|texture| Sprite {
-                texture,
-                plane: Similarity::between(flat, [[-15.0, -down], [15.0, -down]]),
-            })
-        };
-        let [upper, lower] = plates;
-        // Teeth in a skull stand where they stand; seen between lips they are
-        // where people show them.
-        let down = upper
-            .as_ref()
-            .and_then(|plate| edge_of(plate, edge, scale))
-            .map_or(0.0, |y| (edge[1] - y).clamp(-8.0 * scale, 8.0 * scale));
-        let taken = |texture: Texture| Sprite {
-            texture,
-            plane: Similarity::between(flat, flat.map(|[x, y]| [x, y - down])),
-        };
-        let tongue = lower
-            .is_none()
-            .then(|| teeth::tongue(texels, &shades))
-            .flatten();
         Self {
             scale,
             bite,
-            upper: upper
-                .map(taken)
-                .or_else(|| drawn(teeth::upper(texels, &shades), 0.0)),
-            lower: lower
-                .map(taken)
-                .or_else(|| drawn(teeth::lower(texels, &shades), -OVERBITE)),
-            tongue: drawn(tongue, -OVERBITE + TONGUE),
+            plane: Similarity::between(bite.map(|[x, y, _]| [x, y]), [[-15.0, 0.0], [15.0, 0.0]]),
+            upper: teeth::upper(texels, &shades),
+            lower: teeth::lower(texels, &shades),
+            tongue: teeth::tongue(texels, &shades),
             throat: light.throat(),
             was_open,
         }
@@ -180,8 +158,10 @@ impl Mouth {
         );
         let middle = f32::midpoint(left, right);
         let half = (f32::midpoint(right, -left)).max(1.0);
-        // The tongue comes up to the teeth before it goes out.
-        let rise = smooth(jaw.tongue / 0.35) * 0.8 * jaw.way[1];
+        let jaw = Set {
+            way: self.plane.turn(jaw.way),
+            tongue: jaw.tongue,
+        };
         for x in area.x..area.x + area.width {
             let column = x as f32 + 0.5;
             if column <= left || column >= right {
@@ -203,22 +183,38 @@ impl Mouth {
             if shown <= 0.0 {
                 continue;
             }
+            let edges = COLUMNS.map(|part| {
+                let column = x as f32 + part;
+                (upper.at(column), lower.at(column))
+            });
             let far = ((column - middle) / half).abs();
-            let side = 1.0 - 0.62 * smooth((far - 0.55) / 0.45);
-            let open = side * (0.78 + 0.22 * smooth(height / 6.0));
+            let side = 1.0 - 0.75 * smooth((far - 0.45) / 0.55);
+            let open = side * (0.88 + 0.12 * smooth(height / 6.0));
             let (first, last) = (
-                (top.floor().max(area.y as f32)) as usize,
-                ((bottom.ceil().max(0.0)) as usize).min(area.y + area.height),
+                ((top - 1.0).floor().max(area.y as f32)) as usize,
+                (((bottom + 1.0).ceil().max(0.0)) as usize).min(area.y + area.height),
             );
             for y in first..last {
-                let covered = (bottom.min(y as f32 + 1.0) - top.max(y as f32)).clamp(0.0, 1.0);
-                let under = (y as f32 + 0.5 - top) / self.scale;
-                let above = (bottom - y as f32 - 0.5) / self.scale;
+                let row = y as f32 + 0.5;
+                // Half a pixel softer than exact: an edge of skin is no knife.
+                let covered = edges
+                    .iter()
+                    .map(|(top, bottom)| {
+                        let (under, above) = (row - top, bottom - row);
+                        (under / 1.5 + 0.5).clamp(0.0, 1.0) * (above / 1.5 + 0.5).clamp(0.0, 1.0)
+                    })
+                    .sum::<f32>()
+                    / COLUMNS.len() as f32;
+                if covered <= 0.0 {
+                    continue;
+                }
+                let under = (row - top) / self.scale;
+                let above = (bottom - row) / self.scale;
                 let lit = open
-                    * (0.46 + 0.54 * smooth((under + 0.3) / (1.4 + 0.12 * height)))
-                    * (0.72 + 0.28 * smooth(above / 1.6));
-                let at = head.apply([column, y as f32 + 0.5]);
-                let colour = self.inside(at, &jaw, rise, lit);
+                    * (0.5 + 0.5 * smooth((under + 0.3) / (1.2 + 0.1 * height)))
+                    * (0.74 + 0.26 * smooth(above / 1.6));
+                let at = self.plane.apply(head.apply([column, row]));
+                let colour = self.inside(at, &jaw, lit);
                 let out = &mut pixels[y * size.0 + x];
                 *out = mix(*out, colour, (covered * shown * 256.0) as u32);
             }
@@ -235,49 +231,57 @@ impl Mouth {
         }
     }
 
-    /// The colour at a point of the face at rest.
-    fn inside(&self, at: [f32; 2], jaw: &Jaw, rise: f32, lit: f32) -> Pixel {
-        let deep = pixel(self.throat.map(|v| v as u8), 255);
-        let low = [at[0] - jaw.way[0], at[1] - jaw.way[1]];
-        let see = |sprite: &Option<Sprite>, at: [f32; 2], below: Pixel| match sprite {
-            Some(sprite) => {
-                let [x, y] = sprite.texture.texel(sprite.plane.apply(at));
-                let inside = x > 0.0
-                    && y > 0.0
-                    && x < (sprite.texture.width - 1) as f32
-                    && y < (sprite.texture.height - 1) as f32;
-                if inside {
-                    let (u, v) = ((x * 65_536.0) as i32, (y * 65_536.0) as i32);
-                    over(sprite.texture.fetch(u, v), below)
-                } else {
-                    below
-                }
-            }
+    /// The colour at a point, millimetres around the edge of the upper middle
+    /// teeth.
+    fn inside(&self, [x, y]: [f32; 2], jaw: &Set, lit: f32) -> Pixel {
+        let over = |texture: &Option<Texture>, at: [f32; 2], below: Pixel, share: f32| match texture
+        {
+            Some(texture) => lay(texture, at, below, share),
             None => below,
         };
-        let mut colour = see(&self.tongue, low, deep);
-        colour = see(&self.lower, low, colour);
-        if jaw.tongue > 0.0 {
-            colour = see(&self.tongue, [low[0], low[1] + rise], colour);
+        let deep = pixel(self.throat.map(|v| v as u8), 255);
+        let low = [x - jaw.way[0], y - jaw.way[1] + OVERBITE];
+        let tongue = [
+            x - TONGUE_WAY * jaw.way[0],
+            y - TONGUE_WAY * jaw.way[1] + OVERBITE + TONGUE,
+        ];
+        let mut colour = over(&self.tongue, tongue, deep, 1.0);
+        colour = over(&self.lower, low, colour, 1.0);
+        // The tip comes up to the upper teeth and out over the lower ones.
+        let out = smooth(jaw.tongue / 0.4);
+        if out > 0.0 {
+            let round = 1.0 - (low[0] / 15.0).powi(2);
+            let tip = smooth((out * TIP * round - low[1]) / 1.2);
+            let risen = [tongue[0], tongue[1] + out * (0.5 * jaw.way[1] + FORWARD)];
+            colour = over(&self.tongue, risen, colour, tip * smooth(out / 0.3));
         }
-        colour = see(&self.upper, at, colour);
-        let [r, g, b, _] = parts(colour).map(|v| (f32::from(v) * lit) as u8);
-        pixel([r, g, b], 255)
+        colour = over(&self.upper, [x, y], colour, 1.0);
+        // Light that has come past lips and gums is warm.
+        let dark = 1.0 - lit;
+        let [r, g, b, _] = parts(colour);
+        let part = |v: u8, loss: f32| (f32::from(v) * lit * (1.0 - loss * dark)) as u8;
+        pixel([part(r, 0.0), part(g, 0.14), part(b, 0.2)], 255)
     }
 }
 
-/// Where upper teeth end in a picture of them, near the middle of the mouth.
-fn edge_of(plate: &Texture, near: [f32; 2], scale: f32) -> Option<f32> {
-    let ends = (-8..=8).filter_map(|step| {
-        let x = near[0] + 0.6 * scale * step as f32;
-        (-60..60)
-            .rev()
-            .map(|k| near[1] + 0.25 * scale * k as f32)
-            .find(|&y| plate.sample([x, y]) >> 24 > 127)
-    });
-    let mut ends: Vec<f32> = ends.collect();
-    ends.sort_by(f32::total_cmp);
-    ends.get(ends.len() / 2).copied()
+/// A jaw in millimetres.
+struct Set {
+    way: [f32; 2],
+    tongue: f32,
+}
+
+/// A part of what is inside over what is behind it.
+fn lay(texture: &Texture, at: [f32; 2], below: Pixel, share: f32) -> Pixel {
+    let [u, v] = texture.texel(at);
+    let (wide, high) = ((texture.width - 1) as f32, (texture.height - 1) as f32);
+    if !(u > 0.0 && v > 0.0 && u < wide && v < high) {
+        return below;
+    }
+    let top = texture.fetch((u * 65_536.0) as i32, (v * 65_536.0) as i32);
+    if share >= 1.0 {
+        return over(top, below);
+    }
+    mix(below, over(top, below), (share * 256.0) as u32)
 }
 
 /// The light on the face, read from its skin and the white of its eyes.

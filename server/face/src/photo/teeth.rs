@@ -5,8 +5,8 @@
 //! Dental Anatomy), narrower to the sides by perspective.
 
 use tiny_skia::{
-    Color, FillRule, GradientStop, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
-    RadialGradient, Shader, SpreadMode, Stroke, Transform,
+    Color, FillRule, GradientStop, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point, Shader,
+    SpreadMode, Stroke, Transform,
 };
 
 use super::texture::{Pixel, Texture};
@@ -126,7 +126,7 @@ fn crown(x: f32, (width, height, back): Tooth, up: f32) -> Option<Path> {
     let at = |share: f32| gum + (edge - gum) * share;
     let (left, right) = (x, x + width);
     let waist = 0.1 * width;
-    let round = (0.16 * width).min(1.1);
+    let round = (0.13 * width).min(0.9);
     let mut path = PathBuilder::new();
     path.move_to(left + waist, at(0.22));
     path.cubic_to(
@@ -143,11 +143,11 @@ fn crown(x: f32, (width, height, back): Tooth, up: f32) -> Option<Path> {
         right,
         at(0.6),
         right,
-        edge + round * up,
+        edge - round * up,
     );
     path.quad_to(right, edge, right - round, edge);
     path.line_to(left + round, edge);
-    path.quad_to(left, edge, left, edge + round * up);
+    path.quad_to(left, edge, left, edge - round * up);
     path.cubic_to(
         left,
         at(0.6),
@@ -264,37 +264,51 @@ pub(crate) fn lower(texels_per_mm: f32, shades: &Shades) -> Option<Texture> {
     Some(canvas.finish())
 }
 
-/// The tongue; the origin is the middle of its highest line.
+/// The tongue; the origin is the middle of its highest line, far back, where
+/// little light comes.
 pub(crate) fn tongue(texels_per_mm: f32, shades: &Shades) -> Option<Texture> {
     let mut canvas = Canvas::new(texels_per_mm)?;
     let mut path = PathBuilder::new();
-    path.move_to(-23.0, 16.0);
-    path.cubic_to(-23.0, 3.0, -15.0, 0.0, 0.0, 0.0);
-    path.cubic_to(15.0, 0.0, 23.0, 3.0, 23.0, 16.0);
-    path.cubic_to(20.0, 25.0, -20.0, 25.0, -23.0, 16.0);
+    path.move_to(-24.0, 18.0);
+    path.cubic_to(-24.0, 3.0, -15.0, -1.0, 0.0, -1.0);
+    path.cubic_to(15.0, -1.0, 24.0, 3.0, 24.0, 18.0);
+    path.cubic_to(20.0, 25.0, -20.0, 25.0, -24.0, 18.0);
     path.close();
     let path = path.finish()?;
     let stops = vec![
-        GradientStop::new(0.0, colour(shades.tongue, 1.05, 1.0)),
-        GradientStop::new(0.55, colour(shades.tongue, 0.94, 1.0)),
-        GradientStop::new(1.0, colour(shades.tongue, 0.62, 1.0)),
+        GradientStop::new(0.0, colour(shades.tongue, 0.4, 0.0)),
+        GradientStop::new(0.16, colour(shades.tongue, 0.6, 0.9)),
+        GradientStop::new(0.3, colour(shades.tongue, 0.84, 1.0)),
+        GradientStop::new(0.6, colour(shades.tongue, 1.08, 1.0)),
+        GradientStop::new(0.8, colour(shades.tongue, 1.12, 1.0)),
+        GradientStop::new(1.0, colour(shades.tongue, 0.8, 1.0)),
     ];
-    let shader = RadialGradient::new(
-        Point::from_xy(0.0, 8.0),
-        0.0,
-        Point::from_xy(0.0, 8.0),
-        24.0,
+    let shader = LinearGradient::new(
+        Point::from_xy(0.0, -1.0),
+        Point::from_xy(0.0, 20.0),
         stops,
         SpreadMode::Pad,
         Transform::identity(),
     )?;
     canvas.fill(&path, shader);
-    // The furrow in its middle.
-    let mut furrow = PathBuilder::new();
-    furrow.move_to(0.0, 3.0);
-    furrow.line_to(0.0, 17.0);
-    if let Some(path) = furrow.finish() {
-        canvas.line(&path, colour(shades.tongue, 0.7, 0.3), 1.6);
-    }
+    // Round: its sides fall away from the light.
+    let shade = |alpha| colour(shades.tongue, 0.35, alpha);
+    let stops = vec![
+        GradientStop::new(0.0, shade(0.7)),
+        GradientStop::new(0.3, shade(0.12)),
+        GradientStop::new(0.47, shade(0.0)),
+        GradientStop::new(0.5, shade(0.16)),
+        GradientStop::new(0.53, shade(0.0)),
+        GradientStop::new(0.7, shade(0.12)),
+        GradientStop::new(1.0, shade(0.7)),
+    ];
+    let shader = LinearGradient::new(
+        Point::from_xy(-24.0, 0.0),
+        Point::from_xy(24.0, 0.0),
+        stops,
+        SpreadMode::Pad,
+        Transform::identity(),
+    )?;
+    canvas.fill(&path, shader);
     Some(canvas.finish())
 }

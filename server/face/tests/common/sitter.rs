@@ -1,6 +1,6 @@
 //! A person who sits for tests: a drawing of the neutral head of the basis.
 
-use face::package::{LANDMARKS, Mask, Meta, Plates, Portrait, Rgb};
+use face::package::{LANDMARKS, Mask, Meta, Portrait, Rgb};
 use media::face::BLENDSHAPES;
 use tiny_skia::{Color, FillRule, Paint, PathBuilder, Pixmap, Rect, Transform};
 
@@ -127,7 +127,7 @@ pub fn portrait() -> Portrait {
             height: SIDE,
             data: person.pixels().iter().map(|p| p.alpha()).collect(),
         }),
-        plates: Plates::default(),
+        eyes_closed: None,
     }
 }
 
