@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use session::{Limits, Parts};
 use thiserror::Error;
 
+use crate::align;
 use crate::settings::Settings;
 
 /// Longest side of a picture, pixels, and with it the largest encoder.
@@ -35,6 +36,17 @@ pub struct Rooms {
     pub mouth: Arc<lipsync::Model>,
     /// The avatars.
     pub avatars: Arc<face::Avatars>,
+}
+
+impl Rooms {
+    /// A voice whose phonemes are aligned with its sound.
+    ///
+    /// # Errors
+    /// When there is no such voice, or it cannot be loaded.
+    pub fn voice(&self, id: &str) -> Result<Arc<dyn Voice>, speech::library::Error> {
+        let voice = self.voices.get(id)?;
+        Ok(align::voice(voice, &self.mouth))
+    }
 }
 
 /// How much sound a mouth that follows the sound may look ahead.

@@ -166,15 +166,10 @@ impl Handle {
     pub fn speak(&self, mode: Mode, voice: Option<&str>) -> Result<TextTurn, SpeakError> {
         let id = voice.unwrap_or(&self.0.plan.voice);
         check_voice(&self.0.rooms, id)?;
-        let voice = self
-            .0
-            .rooms
-            .voices
-            .get(id)
-            .map_err(|e| RequestError::Voice {
-                id: id.to_owned(),
-                cause: e.to_string(),
-            })?;
+        let voice = self.0.rooms.voice(id).map_err(|e| RequestError::Voice {
+            id: id.to_owned(),
+            cause: e.to_string(),
+        })?;
         let turn = self.open(mode, mouth_source(voice.as_ref()))?;
         talk::start(self.0.live.clone(), voice, turn).map_err(SpeakError::Thread)
     }

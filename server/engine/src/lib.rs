@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod align;
 pub mod assemble;
 mod events;
 mod handle;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use media::{Clause, Cue, HOP, Timings, Turn};
+use media::{Clause, Cue, HOP, Phoneme, Timings, Turn};
 use session::{
     CloseReason, Conductor, Event, Interrupted, Limits, Outcome, Pipeline, Shared, TurnError,
 };
@@ -113,6 +113,10 @@ impl Live {
     ) -> Result<(), TurnError> {
         let now = self.now();
         self.with(|c| c.clause(turn, clause, timings, now))
+    }
+
+    pub(crate) fn replan(&self, turn: Turn, phonemes: Vec<Phoneme>) -> Result<(), TurnError> {
+        self.with(|c| c.replan(turn, phonemes))
     }
 
     pub(crate) fn cue(&self, turn: Turn, at: usize, cue: Cue) -> Result<(), TurnError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media::seam::{MouthSource, Sink, Voice, VoiceError};
-use media::{CLOCK_HZ, Clause, HOP, MediaTime, Turn};
+use media::{CLOCK_HZ, Clause, Cue, HOP, MediaTime, Mood, Turn};
 use session::conductor::TurnError;
 use session::event::Timed;
 use session::pipeline::{Meter, PipelineError};
@@ -62,13 +62,15 @@ pub struct Progress {
     pub share: f32,
 }
 
-/// Renders a script into a sink. Returns its length and what was said when.
+/// Renders a script into a sink, begun in this mood if one is given. Returns its
+/// length and what was said when.
 ///
 /// # Errors
 /// [`RenderError`].
 pub fn render(
     parts: Parts,
     script: Script,
+    mood: Option<Mood>,
     sink: Box<dyn Sink>,
     meter: &mut dyn Meter,
     mut progress: impl FnMut(Progress),
@@ -78,6 +80,7 @@ pub fn render(
     let mut renderer = Renderer {
         pipeline,
         meter,
+        mood,
         events: Vec::new(),
     };
     renderer.until(MediaTime(LEAD_IN))?;
@@ -118,6 +121,7 @@ const fn no_time() -> Duration {
 struct Renderer<'a> {
     pipeline: Pipeline,
     meter: &'a mut dyn Meter,
+    mood: Option<Mood>,
     events: Vec<Timed>,
 }
 
@@ -153,6 +157,18 @@ impl Renderer<'_> {
         }
     }
 
+    fn open(&self, mouth: MouthSource) -> Turn {
+        let conductor = self.pipeline.conductor();
+        let mut conductor = conductor.lock();
+        let Ok(turn) = conductor.open(mouth, no_time()) else {
+            unreachable!("the queue of a rendering is empty")
+        };
+        if let Some(mood) = self.mood {
+            alive(conductor.cue(turn, 0, Cue::Mood(mood)));
+        }
+        turn
+    }
+
     fn text(
         &mut self,
         text: &str,
@@ -160,7 +176,7 @@ impl Renderer<'_> {
         progress: &mut impl FnMut(Progress),
     ) -> Result<(), RenderError> {
         let conductor = self.pipeline.conductor();
-        let turn = open(&conductor, mouth_source(voice));
+        let turn = self.open(mouth_source(voice));
         let (mut tags, mut cutter) = (Tags::new(), Cutter::new());
         let mut clauses = Vec::new();
         for piece in [tags.push(text), tags.finish()] {
@@ -189,9 +205,21 @@ impl Renderer<'_> {
             Err(error) => return Err(RenderError::Voice(error)),
         };
         let conductor = self.pipeline.conductor();
-        let timings = utterance.timings().clone();
-        alive(conductor.lock().clause(turn, clause, timings, no_time()));
-        while let Some(sound) = utterance.next_chunk().map_err(RenderError::Voice)? {
+        let mut timings = utterance.timings().clone();
+        alive(
+            conductor
+                .lock()
+                .clause(turn, clause, timings.clone(), no_time()),
+        );
+        let mut next = utterance.next_chunk().map_err(RenderError::Voice)?;
+        while let Some(sound) = next {
+            // One piece ahead, as a live voice is: phonemes at the end of a
+            // piece are known exactly once the next one is there.
+            next = utterance.next_chunk().map_err(RenderError::Voice)?;
+            if *utterance.timings() != timings {
+                timings.clone_from(utterance.timings());
+                alive(conductor.lock().replan(turn, timings.phonemes.clone()));
+            }
             alive(conductor.lock().sound(turn, &sound, no_time()));
             self.play(false)?;
         }
@@ -204,7 +232,7 @@ impl Renderer<'_> {
         progress: &mut impl FnMut(Progress),
     ) -> Result<(), RenderError> {
         let conductor = self.pipeline.conductor();
-        let turn = open(&conductor, MouthSource::Heard);
+        let turn = self.open(MouthSource::Heard);
         // A second at a time: the conductor's buffer stays small.
         for (n, piece) in sound.chunks(CLOCK_HZ as usize).enumerate() {
             alive(conductor.lock().sound(turn, piece, no_time()));
@@ -216,13 +244,6 @@ impl Renderer<'_> {
         }
         alive(conductor.lock().finish(turn));
         Ok(self.play(true)?)
-    }
-}
-
-fn open(conductor: &session::Shared, mouth: MouthSource) -> Turn {
-    match conductor.lock().open(mouth, no_time()) {
-        Ok(turn) => turn,
-        Err(_) => unreachable!("the queue of a rendering is empty"),
     }
 }
 

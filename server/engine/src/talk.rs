@@ -224,13 +224,17 @@ impl Speaker {
             Err(VoiceError::NothingToSay) => return Ok(()),
             Err(error) => return Err(self.fail(&error)),
         };
-        self.live
-            .clause(self.turn, clause, utterance.timings().clone())?;
+        let mut timings = utterance.timings().clone();
+        self.live.clause(self.turn, clause, timings.clone())?;
         loop {
             match self.compute(|| utterance.next_chunk())? {
                 Ok(Some(sound)) => {
                     self.spoken = true;
                     self.live.wait_for_room(self.turn, MAX_AHEAD)?;
+                    if *utterance.timings() != timings {
+                        timings.clone_from(utterance.timings());
+                        self.live.replan(self.turn, timings.phonemes.clone())?;
+                    }
                     self.live.sound(self.turn, &sound)?;
                 }
                 Ok(None) => return Ok(()),

@@ -14,6 +14,10 @@ pub const FRAME: i64 = CLOCK_HZ / 100;
 /// clauses holds.
 const CAPACITY: usize = 6_000;
 
+/// An accent that moves by less than this is the same one, samples: 150 ms.
+/// Stressed syllables are further apart.
+const SAME_ACCENT: i64 = CLOCK_HZ * 15 / 100;
+
 /// A stressed syllable to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accent {
@@ -35,6 +39,8 @@ struct Span {
 pub struct Plan {
     spans: VecDeque<Span>,
     accents: VecDeque<Accent>,
+    /// The last accent that was taken.
+    taken: Option<MediaTime>,
 }
 
 impl Plan {
@@ -66,6 +72,11 @@ impl Plan {
             });
             if phoneme.stress == 2 && self.accents.len() < CAPACITY {
                 let at = MediaTime(from);
+                // A clause that is planned again keeps the accents that it has had.
+                if self.taken.is_some_and(|taken| at - taken < SAME_ACCENT) {
+                    first = false;
+                    continue;
+                }
                 while self.accents.back().is_some_and(|last| last.at >= at) {
                     self.accents.pop_back();
                 }
@@ -77,6 +88,9 @@ impl Plan {
 
     /// Drops what ended before `at`.
     pub fn forget_before(&mut self, at: MediaTime) {
+        while self.accents.front().is_some_and(|accent| accent.at < at) {
+            self.accents.pop_front();
+        }
         while self.spans.front().is_some_and(|span| span.end <= at.0) {
             self.spans.pop_front();
         }
@@ -84,11 +98,12 @@ impl Plan {
 
     /// Takes the accents that begin before `at`.
     pub fn take_accent(&mut self, at: MediaTime) -> Option<Accent> {
-        if self.accents.front()?.at < at {
-            self.accents.pop_front()
-        } else {
-            None
+        if self.accents.front()?.at >= at {
+            return None;
         }
+        let accent = self.accents.pop_front()?;
+        self.taken = Some(accent.at);
+        Some(accent)
     }
 
     /// Whether anything is planned before `at`.
@@ -101,6 +116,7 @@ impl Plan {
     pub fn clear(&mut self) {
         self.spans.clear();
         self.accents.clear();
+        self.taken = None;
     }
 
     /// Viseme weights of the frames from `at` on: the share of each frame that
@@ -197,6 +213,24 @@ mod tests {
             })
         );
         assert_eq!(plan.take_accent(MediaTime(99_999)), None);
+    }
+
+    #[test]
+    fn a_clause_that_is_planned_again_has_no_second_accents() {
+        let mut plan = Plan::new();
+        plan.add(MediaTime(0), &timings());
+        assert!(plan.take_accent(MediaTime(9_600)).is_some());
+        let mut exact = timings();
+        for phoneme in &mut exact.phonemes {
+            phoneme.start += 960;
+            phoneme.end += 960;
+        }
+        plan.add(MediaTime(0), &exact);
+        assert_eq!(plan.take_accent(MediaTime(9_600)), None);
+        // One that comes too late is not made up for.
+        plan.add(MediaTime(48_000), &timings());
+        plan.forget_before(MediaTime(50_000));
+        assert_eq!(plan.take_accent(MediaTime(96_000)), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use lipsync::{Clip, Delay, Mouth, Settings};
+use lipsync::{Aligner, Clip, Delay, Mouth, Settings};
 use media::seam::{LipSync, MouthSource};
 use media::{
     Blendshape, Cue, Emotion, FaceControls, Gesture, HOP, MediaTime, Mood, Timings, Viseme,
@@ -117,17 +117,54 @@ fn a_mouth_that_catches_up_does_not_rush_its_acting() {
     assert!(smiles.iter().all(|smile| *smile == smiles[0]));
 }
 
+/// The phonemes as they are known when all of the sound has come, in pieces of
+/// a size that fits no hop.
+fn aligned(sound: &[f32], said: Timings) -> Timings {
+    let mut aligner = Aligner::new(common::model(), said);
+    for piece in sound.chunks(9_001) {
+        aligner.hear(piece).expect("inference works");
+    }
+    aligner.timings().clone()
+}
+
+#[test]
+fn labels_that_are_off_are_brought_back() {
+    for name in ["slt", "rms"] {
+        let (sound, exact) = common::clip(name);
+        // As the durations of a neural voice are: late, and each by another amount.
+        let mut chance = common::noise(5);
+        let mut said = exact.clone();
+        for i in 1..said.phonemes.len() {
+            let off = 480 + (chance.next().unwrap() * 1_920.0) as i64;
+            let least = said.phonemes[i - 1].start + 480;
+            let most = said.phonemes[i].end - 480;
+            let at = (said.phonemes[i].start + off).clamp(least, most.max(least));
+            said.phonemes[i - 1].end = at;
+            said.phonemes[i].start = at;
+        }
+        let error = |timings: &Timings| -> f32 {
+            let pairs = timings.phonemes.iter().zip(&exact.phonemes).skip(1);
+            let sum: i64 = pairs.map(|(a, b)| (a.start - b.start).abs()).sum();
+            sum as f32 / 48.0 / (exact.phonemes.len() - 1) as f32
+        };
+        let (before, after) = (error(&said), error(&aligned(&sound, said.clone())));
+        assert!(
+            after < 0.75 * before,
+            "{name}: boundaries were off by {before} ms and are by {after} ms"
+        );
+    }
+}
+
 #[test]
 fn both_inputs_agree() {
-    // The second voice is a rough one: a network for people hears less in it.
-    for (name, least) in [("slt", 0.9), ("rms", 0.85)] {
+    for name in ["slt", "rms"] {
         let (sound, timings) = common::clip(name);
         let model = common::model();
         let heard = Clip::heard(&model, SETTINGS, &sound).unwrap();
-        let planned = Clip::planned(&model, SETTINGS, &sound, &timings).unwrap();
+        let planned = Clip::planned(&model, SETTINGS, &sound, &aligned(&sound, timings)).unwrap();
         let (heard, planned) = (curve(&heard, jaw), curve(&planned, jaw));
         let at = |lag: usize| common::correlation(&heard[lag..], &planned);
-        assert!(at(0) > least, "{name}: the jaws correlate by {}", at(0));
+        assert!(at(0) > 0.9, "{name}: the jaws correlate by {}", at(0));
         let early = common::correlation(&heard, &planned[1..]);
         assert!(at(0) > at(1) && at(0) > early, "{name}: one lags by a hop");
     }

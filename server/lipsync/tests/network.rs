@@ -9,7 +9,6 @@ use lipsync::{Delay, Job, Mouth, Settings, hop_all};
 use media::face::VISEMES;
 use media::seam::{LipSync, MouthSource};
 use media::{FaceControls, HOP, MediaTime};
-use ort::session::Session;
 use ort::value::TensorRef;
 
 /// Log-mels of a fixture's own 16 kHz samples, two frames for each hop.
@@ -73,11 +72,7 @@ fn hops_give_what_the_whole_clip_gives_at_once() {
         })
         .collect();
 
-    let environment = weights::runtime::environment().unwrap();
-    let mut session = Session::builder(environment)
-        .unwrap()
-        .commit_from_file(common::network_path())
-        .unwrap();
+    let mut session = common::session();
     let size = session.inputs()[1].dtype().tensor_shape().unwrap()[1] as usize;
     let state = vec![0.0_f32; size];
     let whole = mels.as_flattened();

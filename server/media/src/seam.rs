@@ -44,7 +44,8 @@ pub trait Voice: Send + Sync {
 
 /// A clause that is being spoken. Dropping it cancels the rest.
 pub trait Utterance: Send {
-    /// Phoneme and word timings of the whole clause.
+    /// Phoneme and word timings of the whole clause. The phonemes may be known
+    /// more exactly after each piece of sound.
     fn timings(&self) -> &Timings;
 
     /// The next piece of sound, mono at 48 kHz, -1..=1; `None` after the last.
@@ -74,7 +75,8 @@ pub trait LipSync: Send {
     /// hops.
     fn look_ahead(&self) -> i64;
 
-    /// Adds phonemes that will be heard from `start` on the media clock.
+    /// Adds phonemes that will be heard from `start` on the media clock, in
+    /// place of what was planned from there on.
     fn plan(&mut self, start: MediaTime, timings: &Timings);
 
     /// Takes one hop of sound that begins at `at` and gives the controls of

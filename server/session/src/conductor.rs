@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use media::seam::MouthSource;
-use media::{Clause, Cue, HOP, MediaTime, Mood, Posture, Timings, Turn};
+use media::{Clause, Cue, HOP, MediaTime, Mood, Phoneme, Posture, Timings, Turn};
 use thiserror::Error;
 
 use crate::event::{CloseReason, Event, Timed};
@@ -167,6 +167,15 @@ impl Conductor {
     ) -> Result<(), TurnError> {
         self.speech(turn)?.place(clause, timings);
         self.mark(turn, Mark::Timings, now);
+        Ok(())
+    }
+
+    /// Says more exactly when the phonemes of the last clause are heard.
+    ///
+    /// # Errors
+    /// [`TurnError::Over`] when the turn has ended.
+    pub fn replan(&mut self, turn: Turn, phonemes: Vec<Phoneme>) -> Result<(), TurnError> {
+        self.speech(turn)?.replan(phonemes);
         Ok(())
     }
 

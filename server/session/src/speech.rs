@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use media::seam::MouthSource;
-use media::{Clause, Cue, HOP, Mood, Timings, Turn};
+use media::{Clause, Cue, HOP, Mood, Phoneme, Timings, Turn};
 
 /// A clause and where it begins in the content of its turn.
 #[derive(Debug)]
@@ -156,6 +156,15 @@ impl Speech {
             announced: false,
             words_announced: 0,
         });
+    }
+
+    /// Puts other phonemes in place of those of the last clause. The mouth is
+    /// told of them with the next hop.
+    pub(crate) fn replan(&mut self, phonemes: Vec<Phoneme>) {
+        if let Some(clause) = self.clauses.last_mut() {
+            clause.timings.phonemes = phonemes;
+            clause.planned = false;
+        }
     }
 
     pub(crate) fn push(&mut self, sound: &[f32]) {

@@ -159,3 +159,32 @@ fn a_turn_holds_so_many_cues_and_no_more() {
     let acted = play(&mut c, MediaTime::ZERO, 20);
     assert_eq!(acted.len(), MAX_CUES);
 }
+
+#[test]
+fn phonemes_that_are_known_more_exactly_are_planned_again_in_their_place() {
+    let mut c = conductor();
+    let turn = open(&mut c, "one two", MouthSource::Planned);
+    let plans = |c: &mut Conductor, at: i64| -> Vec<_> {
+        let steps = c.hop(MediaTime(at * HOP as i64)).mouth.into_iter();
+        steps
+            .filter_map(|step| match step {
+                MouthStep::Plan(start, timings) => Some((start, timings.phonemes)),
+                _ => None,
+            })
+            .collect()
+    };
+    let first = plans(&mut c, 0);
+    let [(start, phonemes)] = first.as_slice() else {
+        panic!("one clause: {first:?}");
+    };
+    assert!(plans(&mut c, 1).is_empty(), "nothing is new");
+    let mut exact = phonemes.clone();
+    for phoneme in &mut exact {
+        phoneme.start += 480;
+    }
+    c.replan(turn, exact.clone()).unwrap();
+    assert_eq!(plans(&mut c, 2), [(*start, exact.clone())]);
+    assert!(plans(&mut c, 3).is_empty(), "told once");
+    c.interrupt();
+    assert!(c.replan(turn, exact).is_err(), "the turn is over");
+}

@@ -70,9 +70,9 @@ const MARGIN: usize = 12;
 const CHUNKS: [usize; 3] = [16, 32, 48];
 
 /// By how much the labels are later than the sound, seconds, when the length
-/// of padding is shared between both neighbours (median over 34 closures of
-/// p and b).
-const LABEL_DELAY: f64 = 0.025;
+/// of padding is shared between both neighbours (median over the boundaries of
+/// 24 sentences, laid along the sound by the lip-sync network).
+const LABEL_DELAY: f64 = 0.011;
 
 /// Silence that is left before the first sound, seconds: consonants begin
 /// before their label says so.

@@ -9,6 +9,7 @@ use clap::Args;
 use engine::assemble::{Plan, Request};
 use engine::render::{self, Script};
 use indicatif::{ProgressBar, ProgressStyle};
+use media::{Emotion, Mood};
 use record::{Recorder, WhenFull};
 use session::Stage;
 use session::pipeline::Meter;
@@ -39,6 +40,13 @@ pub struct Say {
     /// Seed of blinks and the like
     #[arg(long, default_value_t = SEED)]
     seed: u64,
+    /// How it is said, on the face: neutral, happy, friendly, serious, concerned
+    /// or excited
+    #[arg(long, value_parser = emotion)]
+    emotion: Option<Emotion>,
+    /// How strongly, 0 to 1
+    #[arg(long, default_value_t = 1.0, requires = "emotion", value_parser = intensity)]
+    intensity: f32,
     #[command(flatten)]
     shown: Shown,
     /// Prints what was spent on each stage, as JSON
@@ -52,6 +60,20 @@ fn size(text: &str) -> Result<(usize, usize), String> {
         Some((width.parse().ok()?, height.parse().ok()?))
     };
     parse().ok_or_else(|| format!("'{text}' is no size; write it like 512x512"))
+}
+
+fn emotion(name: &str) -> Result<Emotion, String> {
+    Emotion::from_name(name).ok_or_else(|| {
+        let known = Emotion::ALL.map(Emotion::name).join(", ");
+        format!("'{name}' is no emotion; there are: {known}")
+    })
+}
+
+fn intensity(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (0.0..=1.0).contains(number))
+        .ok_or_else(|| format!("'{text}' is no intensity; it may be 0 to 1"))
 }
 
 /// Renders the video.
@@ -74,7 +96,7 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
         (Some(path), _) => Script::Sound(read_sound(path)?),
         (None, Some(text)) => Script::Text {
             text: read_text(text, plan.limits.max_text_bytes)?,
-            voice: rooms.voices.get(&plan.voice)?,
+            voice: rooms.voice(&plan.voice)?,
         },
         (None, None) => bail!("say what? give a text, or --audio"),
     };
@@ -99,7 +121,8 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
     );
     let start = Instant::now();
     let mut costs = Costs::default();
-    let rendered = render::render(parts, script, Box::new(recorder), &mut costs, |p| {
+    let mood = say.emotion.map(|e| Mood::new(e, say.intensity));
+    let rendered = render::render(parts, script, mood, Box::new(recorder), &mut costs, |p| {
         bar.set_position((p.share * 1_000.0) as u64);
         bar.set_message(p.at.to_string());
     });

@@ -73,6 +73,27 @@ test("say speaks along with a file of sound", async () => {
   assert.ok(Math.max(...scores) > 0.97, `${Math.max(...scores)}`);
 });
 
+test("say shows an emotion, with a voice and along with sound", async () => {
+  const folder = temporaryFolder();
+  const clip = join(folder, "clip.wav");
+  writeFileSync(clip, wav(bursts(44_100), 44_100));
+  for (const [name, said] of [["voice", ["Yes."]], ["sound", ["--audio", clip]]]) {
+    const rendered = async (...flags) => {
+      const file = join(folder, `${name}${flags.length}.mp4`);
+      await done(["say", ...said, "-o", file, "--size", "128x128", ...flags]);
+      return readFileSync(file);
+    };
+    const plain = await rendered();
+    const happy = await rendered("--emotion", "happy");
+    assert.ok(!plain.equals(happy), `${name}: a happy face is another video`);
+    const slightly = await rendered("--emotion", "happy", "--intensity", "0.2");
+    assert.ok(!slightly.equals(happy) && !slightly.equals(plain), `${name}: so is one that is slightly happy`);
+  }
+  assert.match(await refused(["say", "Yes.", "--emotion", "angry"]), /no emotion; there are: .*happy/);
+  assert.match(await refused(["say", "Yes.", "--emotion", "happy", "--intensity", "2"]), /0 to 1/);
+  assert.match(await refused(["say", "Yes.", "--intensity", "0.5"]), /--emotion/);
+});
+
 test("say refuses what it cannot do, and says what to do instead", async () => {
   const folder = temporaryFolder();
   const file = join(folder, "out.mp4");

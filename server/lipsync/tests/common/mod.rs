@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use lipsync::{Model, Visemes, sound};
 use media::{Phoneme, Timings, Viseme};
+use ort::session::Session;
 
 /// The folder of models of this checkout, or the one that the environment names.
 pub fn models() -> PathBuf {
@@ -26,6 +27,16 @@ pub fn model() -> Arc<Model> {
         Arc::new(Model::load(&network_path()).expect("the network loads"))
     };
     Arc::clone(MODEL.get_or_init(load))
+}
+
+/// The shipped network without our code around it. [`model`] must have been
+/// loaded before.
+pub fn session() -> Session {
+    let environment = weights::runtime::environment().expect("ONNX Runtime is loaded");
+    Session::builder(environment)
+        .expect("a session can be made")
+        .commit_from_file(network_path())
+        .expect("the network loads")
 }
 
 /// The shipped network.
