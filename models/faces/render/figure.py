@@ -19,7 +19,7 @@ POINTS = {
     "nose_tip": 297,
     "nose_base": 343,
     "lip_top": 466,
-    "lip_upper_inner": 523,
+    "lip_upper_inner": 474,
     "lip_lower_inner": 493,
     "lip_bottom": 492,
     "mouth_corner": 7272,
@@ -58,12 +58,15 @@ class Person:
     brow: dict = field(default_factory=dict)
     brow_look: dict = field(default_factory=dict)
     lash: float = 0.006
+    seal: float = 1.0  # how far each lip is let into the other, mm
     beard: dict = None
     clothes: str = ""
     fabrics: dict = field(default_factory=dict)
+    buttons: tuple = None  # metres from the chin to the first and between them, how many
     backdrop: tuple = ((0.62, 0.66, 0.70), (0.36, 0.40, 0.45))
     light: dict = field(default_factory=dict)
     tilt: float = 0.0
+    turn: float = 0.0  # degrees that the camera stands to the person's left
     glasses: dict = None
 
 
@@ -81,6 +84,7 @@ class Figure:
         for name, amount in faces.items():
             index, offset = base.target(name)
             self.verts[index] += amount * offset
+        self.verts = sealed(base, self.verts, person.seal)
         self.rest = mesh.to_blender(self.neutral)
         self.metres = mesh.to_blender(self.verts)
         groups = base.vertex_groups
@@ -116,6 +120,29 @@ class Figure:
         if side:
             index = self.mirror[index]
         return (self.rest if rest else self.metres)[index]
+
+
+def sealed(base, verts, amount):
+    """Presses the lips together: smoothing the mesh would leave them ajar.
+
+    Near the line between them the vertices that go with the jaw rise by `amount` mm and the
+    others sink by it, less towards the corners.
+    """
+    jaw = np.zeros(len(verts))
+    index, offset = base.target("expression/units/caucasian/mouth-open")
+    jaw[index] = offset[:, 1]
+    upper, lower = verts[POINTS["lip_upper_inner"]], verts[POINTS["lip_lower_inner"]]
+    corner = verts[POINTS["mouth_corner"]]
+    across = np.clip(np.abs(verts[:, 0] / corner[0]), 0, 1) ** 2
+    middle = (upper + lower) / 2
+    line = middle[1] + (corner[1] - middle[1]) * across
+    # Decimetres, as the mesh: within 4 mm of the line, and not the back of the mouth.
+    near = np.exp(-(((verts[:, 1] - line) / 0.04) ** 2)) * (1 - across)
+    near *= np.clip((verts[:, 2] - middle[2] + 0.10) / 0.05, 0, 1)
+    near[13380:] = 0
+    out = verts.copy()
+    out[:, 1] += 0.01 * amount * near * np.where(jaw < -0.12, 1, -1)
+    return out
 
 
 def lower_arms(base, verts, arm=26.0, shoulder=5.0):

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 QUALITY = 93  # JPEG; with full chroma, about 250 kB for 1024 x 1024
+TEST_QUALITY = 88  # under 40 kB for 512 x 512
 
 
 def load(path):
@@ -35,9 +36,9 @@ def backdrop(size, top, bottom, seed):
 
 
 def graded(layer):
-    """A little more contrast and colour than the renderer's neutral film."""
+    """Brighter, with a little more contrast and colour than the renderer's neutral film."""
     out = layer.copy()
-    rgb = out[:, :, :3]
+    rgb = out[:, :, :3] ** 0.88
     rgb = rgb + 0.10 * (rgb - 0.5) * (1 - np.abs(2 * rgb - 1))
     grey = rgb @ np.array([0.3, 0.6, 0.1], np.float32)
     out[:, :, :3] = np.clip(grey[:, :, None] + 1.03 * (rgb - grey[:, :, None]), 0, 1)
@@ -60,14 +61,6 @@ def over(layer, below):
     return layer[:, :, :3] * alpha + below * (1 - alpha)
 
 
-def placed(layer, box, size):
-    """A cropped layer on a transparent canvas; `box` is (left, top) in pixels."""
-    out = np.zeros((size, size, 4), np.float32)
-    height, width = layer.shape[:2]
-    out[box[1] : box[1] + height, box[0] : box[0] + width] = layer
-    return out
-
-
 def feather(shape, edge):
     """1 inside, falling to 0 over `edge` pixels at the border of a crop."""
     def side(n):
@@ -78,12 +71,12 @@ def feather(shape, edge):
     return side(shape[0])[:, None] * side(shape[1])[None]
 
 
-def save(path, image, mode="RGB"):
+def save(path, image, mode="RGB", quality=QUALITY):
     """Writes JPEG (RGB) or PNG (RGBA, grey) by the file's extension."""
     data = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
     picture = Image.fromarray(data, mode)
     if Path(path).suffix == ".jpg":
-        picture.save(path, quality=QUALITY, subsampling=0, optimize=True)
+        picture.save(path, quality=quality, subsampling=0, optimize=True)
     else:
         picture.save(path, optimize=True)
 
@@ -105,9 +98,6 @@ def portrait_files(layers, person, folder, truth):
     places = json.loads((layers / "places.json").read_text())
     for name, box in places.items():
         layer = graded(load(layers / f"{name}.png"))
-        if name.endswith("teeth"):
-            save(folder / f"{name}.png", placed(layer, box, size), "RGBA")
-            continue
         height, width = layer.shape[:2]
         area = np.s_[box[1] : box[1] + height, box[0] : box[0] + width]
         plate = picture.copy()
@@ -132,8 +122,20 @@ def portrait_files(layers, person, folder, truth):
     (folder / "truth.json").write_text(json.dumps(truth) + "\n")
 
 
-def test_picture(layer, person, path):
-    """Writes one head for tests as a small JPEG over its backdrop."""
-    full = settled(graded(load(layer)))
-    picture = over(full, backdrop(full.shape[0], *person.backdrop, person.seed))
-    save(path, picture)
+def test_picture(layers, person, path):
+    """Writes heads for tests as a small JPEG over the backdrop of `person`.
+
+    One layer fills the picture; several stand side by side, smaller.
+    """
+    layers = [settled(graded(load(layer))) for layer in layers]
+    size = layers[0].shape[0]
+    picture = backdrop(size, *person.backdrop, person.seed)
+    share = 1 if len(layers) == 1 else 1.3 / len(layers)
+    for k, layer in enumerate(layers):
+        pixels = Image.fromarray((layer * 255 + 0.5).astype(np.uint8), "RGBA")
+        pixels = pixels.resize((round(share * size),) * 2, Image.LANCZOS)
+        sheet = Image.new("RGBA", (size, size))
+        left = round(size * (k + 0.5) / len(layers)) - pixels.width // 2
+        sheet.paste(pixels, (left, size - pixels.height))
+        picture = over(np.asarray(sheet, np.float32) / 255, picture)
+    save(path, picture, quality=TEST_QUALITY)

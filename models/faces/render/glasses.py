@@ -1,4 +1,4 @@
-"""Spectacles: two rims, a bridge, temples that reach the ears, clear lenses."""
+"""Spectacles: two rims, a bridge, temples that reach the ears, lenses."""
 
 import bpy
 import numpy as np
@@ -22,10 +22,14 @@ def tube(name, points, radius, material, closed=False):
     bpy.context.collection.objects.link(item)
 
 
-def wear(figure, colour, width=0.0265, height=0.020):
-    """Puts spectacles before the figure's eyes; `width` and `height` are half a lens."""
+def wear(figure, colour, width=0.0265, height=0.020, dark=False):
+    """Puts spectacles before the figure's eyes; `width` and `height` are half a lens.
+
+    The lenses are clear, or `dark`: sunglasses that nothing is seen through.
+    """
     frame = materials.plain("frame", colour)
-    lens = materials.wet("lens", 0.01, 1.5)
+    tint = (0.05, 0.05, 0.06)
+    lens = materials.plain("lens", tint, 0.05) if dark else materials.wet("lens", 0.01, 1.5)
     turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     front = min(c[1] for c in figure.eyes) - figure.eye_radius - 0.013
     inner, outer = [], []

@@ -241,7 +241,7 @@ def brow(rng, ground, line, count, length, thickness, side):
         [rng.beta(1.15, 1.35, count * 4 // 5), rng.random(count - count * 4 // 5)]
     )
     across = np.clip(rng.normal(0, 0.50, count), -1.25, 1.25)
-    width = thickness * np.interp(u, [0, 0.12, 0.45, 0.75, 1], [0.75, 1.0, 1.0, 0.62, 0.16])
+    width = thickness * np.interp(u, [0, 0.12, 0.45, 0.75, 1], [0.72, 1.0, 1.0, 0.74, 0.24])
     knots = np.linspace(0, 1, len(line))
     centre = np.stack([np.interp(u, knots, line[:, k]) for k in range(3)], axis=1)
     ahead = np.stack(
@@ -254,7 +254,7 @@ def brow(rng, ground, line, count, length, thickness, side):
     _, index = ground.tree.query(roots)
     normals = ground.normals[index]
     roots = roots - normals * ((roots - ground.verts[index]) * normals).sum(1, keepdims=True)
-    lean = np.interp(u, [0, 0.1, 0.3, 0.6, 1], [78, 58, 30, 14, -4])
+    lean = np.interp(u, [0, 0.1, 0.3, 0.6, 1], [56, 42, 24, 10, -8])
     lean = lean - across * np.interp(u, [0, 0.3, 1], [6, 26, 16]) + rng.normal(0, 8, count)
     lean = np.radians(lean)[:, None]
     aim = along * np.cos(lean) + up * np.sin(lean)
@@ -271,7 +271,7 @@ def brow(rng, ground, line, count, length, thickness, side):
 
 def lashes(rng, line, centre, count, length, upper):
     """Lashes along a lid's edge (`line`, inner to outer corner), fanned away from the eye."""
-    u = np.sort(rng.uniform(0.03, 0.985, count))
+    u = np.sort(rng.uniform(0.16, 0.985, count))
     knots = np.linspace(0, 1, len(line))
     roots = np.stack([np.interp(u, knots, line[:, k]) for k in range(3)], axis=1)
     out = unit(roots - centre)
@@ -280,7 +280,7 @@ def lashes(rng, line, centre, count, length, upper):
     sideways = np.sign(centre[0]) * np.array([1.0, 0, 0])
     first = unit(out + 0.12 * lift + 0.35 * fan[:, None] * sideways)
     first = unit(first + rng.normal(0, 0.10, first.shape))
-    size = length * np.interp(u, [0, 0.25, 0.7, 1], [0.5, 0.85, 1.05, 0.8])
+    size = length * np.interp(u, [0.1, 0.35, 0.75, 1], [0.35, 0.8, 1.05, 0.85])
     size = (size * rng.uniform(0.75, 1.1, count))[:, None, None]
     t = np.linspace(0, 1, 7)[None, :, None]
     curl = 0.75 if upper else 0.5

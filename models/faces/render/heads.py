@@ -1,7 +1,8 @@
 """More heads, drawn by chance within limits, as pictures for tests of face analysis.
 
 They are not stock people. Each shows something that a user's picture may: a tilted head, a
-smile, spectacles, light from one side, facial hair.
+smile, spectacles, light from one side, facial hair, old age, and what no avatar can be made of:
+a profile, sunglasses, two people.
 """
 
 import numpy as np
@@ -63,6 +64,7 @@ def head(name, seed, male, age, race, hair, hair_look, clothes, **rest):
 
 BROWN = {"melanin": 0.75, "redness": 0.5}
 BLACK = {"melanin": 0.97, "redness": 0.25}
+GREY = {"colour": (0.30, 0.29, 0.28), "second": (0.62, 0.61, 0.60)}
 BLOND = {"melanin": 0.30, "redness": 0.45}
 
 HEADS = {
@@ -81,5 +83,14 @@ HEADS = {
         head("bearded", 106, 1.0, 0.55, {"african": 0.5, "caucasian": 0.5}, short_coils(), BLACK,
              "male_casualsuit03", mood={"mouth-corner-puller": 0.1},
              beard={"count": 14000, "length": 0.009}),
+        head("elderly", 108, 1.0, 0.93, {"caucasian": 0.5, "asian": 0.5}, cropped(0.030), GREY,
+             "male_casualsuit01", mood={"mouth-corner-puller": 0.3}),
+        head("profile", 109, 0.0, 0.55, {"african": 0.7, "caucasian": 0.3}, bob(), BLACK,
+             "female_casualsuit01", turn=78.0),
+        head("sunglasses", 110, 0.0, 0.52, {"caucasian": 1.0}, long_waves(), BROWN,
+             "female_casualsuit01", mood={"mouth-corner-puller": 0.3},
+             glasses={"colour": (0.06, 0.05, 0.05), "dark": True, "height": 0.024}),
     )
 }
+# Two heads in one picture, from left to right.
+GROUPS = {"pair": ("tilted", "bearded")}

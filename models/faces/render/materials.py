@@ -1,4 +1,4 @@
-"""Cycles materials: skin, eyes, hair, cloth, teeth. All procedural or painted by `skin`."""
+"""Cycles materials: skin, eyes, hair, cloth. All procedural or painted by `skin`."""
 
 import bpy
 import numpy as np
@@ -177,8 +177,12 @@ def hair(name, colour=None, second=None, melanin=0.9, redness=0.3, rough=0.32, v
     return n.surface(node.outputs[0])
 
 
-def cloth(name, colour, weave=0.00045, sheen=0.25, rough=0.85, contrast=0.12, knit=False):
-    """Woven or knitted cloth: a thread relief in object space with slight colour variation."""
+def cloth(name, colour, weave=0.00045, sheen=0.25, rough=0.85, contrast=0.12, knit=False,
+          folds=0.3):
+    """Woven or knitted cloth: threads in relief, slight colour variation, and `folds`.
+
+    Folds hang down and spread: ridges of noise stretched along the height.
+    """
     n = Nodes(name)
     rest = n.attribute("rest")
     scale = 1.0 / weave
@@ -190,12 +194,15 @@ def cloth(name, colour, weave=0.00045, sheen=0.25, rough=0.85, contrast=0.12, kn
     else:
         thread = n.math("MULTIPLY", x, z)
     fuzz = n.noise(rest, 700.0, 3.0, 0.65)
-    folds = n.noise(rest, 22.0, 2.0)
+    hang = n.add("VectorMath", {0: rest, 1: (1.0, 0.6, 0.34)}, operation="MULTIPLY").outputs[0]
+    waves = n.noise(hang, 17.0, 1.0, 0.4)
+    crease = n.math("ABSOLUTE", n.math("SUBTRACT", n.noise(hang, 11.0, 1.5, 0.45), 0.5), 0.0)
+    drape = n.math("SUBTRACT", n.math("MULTIPLY", waves, 26.0), n.math("MULTIPLY", crease, 44.0))
     low = rgba(np.clip(np.array(colour) * (1 - contrast), 0, 1))
     high = rgba(np.clip(np.array(colour) * (1 + contrast), 0, 1))
     tint = n.mix(fuzz, low, high)
     height = n.math("ADD", n.math("MULTIPLY", thread, 0.12), n.math("MULTIPLY", fuzz, 0.25))
-    height = n.math("ADD", height, n.math("MULTIPLY", folds, 2.2))
+    height = n.math("ADD", height, n.math("MULTIPLY", drape, folds))
     bump = n.add("Bump", {"Height": height, "Distance": 0.001, "Strength": 0.7})
     shader = n.add(
         "BsdfPrincipled",
@@ -205,47 +212,6 @@ def cloth(name, colour, weave=0.00045, sheen=0.25, rough=0.85, contrast=0.12, kn
             "Sheen Weight": sheen,
             "Sheen Roughness": 0.5,
             "Specular IOR Level": 0.25,
-            "Normal": bump.outputs["Normal"],
-        },
-    )
-    return n.surface(shader.outputs[0])
-
-
-def enamel():
-    """Teeth: warm white, translucent at the edge."""
-    n = Nodes("enamel")
-    rest = n.attribute("rest")
-    tint = n.mix(n.noise(rest, 260.0, 2.0), rgba((0.84, 0.79, 0.70)), rgba((0.89, 0.86, 0.80)))
-    shader = n.add(
-        "BsdfPrincipled",
-        {
-            "Base Color": tint,
-            "Roughness": 0.22,
-            "Subsurface Weight": 0.5,
-            "Subsurface Radius": (1.0, 0.8, 0.6),
-            "Subsurface Scale": 0.001,
-            "Coat Weight": 0.3,
-            "Coat Roughness": 0.05,
-        },
-    )
-    return n.surface(shader.outputs[0])
-
-
-def mucosa(name, colour, bumps=1500.0):
-    """Gums and tongue: moist, scattering."""
-    n = Nodes(name)
-    rest = n.attribute("rest")
-    grain = n.noise(rest, bumps, 2.0)
-    tint = n.mix(grain, rgba(np.array(colour) * 0.9), rgba(np.array(colour) * 1.08))
-    bump = n.add("Bump", {"Height": grain, "Distance": 0.0004, "Strength": 0.6})
-    shader = n.add(
-        "BsdfPrincipled",
-        {
-            "Base Color": tint,
-            "Roughness": 0.28,
-            "Subsurface Weight": 0.8,
-            "Subsurface Radius": (1.0, 0.3, 0.2),
-            "Subsurface Scale": 0.002,
             "Normal": bump.outputs["Normal"],
         },
     )

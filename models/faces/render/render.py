@@ -12,14 +12,14 @@ from pathlib import Path
 
 import finish
 import truth
-from heads import HEADS
+from heads import GROUPS, HEADS
 from mesh import BaseMesh
 from people import PEOPLE
 from scene import CANVAS, EYE_HEIGHT, LENS, Studio
 
-# Shares of the picture (left, right, bottom, top) that the plates and previews need.
-FACE = (0.26, 0.74, 0.42, 0.97)
-EYES = (0.34, 0.66, 0.59, 0.75)
+# Shares of the picture (left, right, bottom, top) that the plate and previews need.
+FACE = (0.23, 0.77, 0.36, 0.96)
+EYES = (0.31, 0.69, 0.55, 0.735)
 MOUTH = (0.38, 0.62, 0.46, 0.66)
 CLOSED = {"eye-left-closure": 1.0, "eye-right-closure": 1.0}
 
@@ -41,11 +41,6 @@ def render_person(base, person, options, layers):
     studio.render(layers / "full.png", size, samples)
     places = {}
     if options.plates:
-        for name in ("upper", "lower"):
-            studio.render(
-                layers / f"{name}_teeth.png", size, samples, only=name, crop=MOUTH, fill=True
-            )
-            places[f"{name}_teeth"] = box(MOUTH, size)
         figure, dense = studio.assemble({**person.mood, **CLOSED})
         shut = truth.describe(figure, dense, projection, studio.brow_lines(figure))
         facts["eyes_closed_rows"] = shut["rows"]
@@ -62,20 +57,19 @@ def preview(base, person, options):
     studio.assemble(mood)
     crop = {"face": FACE, "eyes": EYES, "closed": EYES, "mouth": MOUTH}.get(options.preview)
     studio.render(options.out / f"{person.id}.png", options.size, options.samples, crop=crop)
-    if options.preview == "mouth":
-        for name in ("upper", "lower"):
-            path = options.out / f"{person.id}-{name}.png"
-            studio.render(path, options.size, options.samples, only=name, crop=crop, fill=True)
 
 
-def head(base, person, options):
-    """One picture of a head for tests: NAME.jpg."""
-    studio = Studio(base, person, options.assets)
-    studio.assemble(person.mood)
+def heads(base, name, options):
+    """One picture for tests: NAME.jpg, of one head or of a group."""
+    people = [HEADS[member] for member in GROUPS.get(name, (name,))]
     with tempfile.TemporaryDirectory() as scratch:
-        layer = Path(scratch) / "head.png"
-        studio.render(layer, options.size, options.samples)
-        finish.test_picture(layer, person, options.out / f"{person.id}.jpg")
+        layers = []
+        for person in people:
+            studio = Studio(base, person, options.assets)
+            studio.assemble(person.mood)
+            layers.append(Path(scratch) / f"{person.id}.png")
+            studio.render(layers[-1], options.size, options.samples)
+        finish.test_picture(layers, people[0], options.out / f"{name}.jpg")
 
 
 def main():
@@ -85,7 +79,7 @@ def main():
     parse.add_argument("--assets", type=Path, required=True, help="folder of MakeHuman assets")
     parse.add_argument("--out", type=Path, required=True, help="a folder per person goes here")
     parse.add_argument("--size", type=int, default=1024, help="side of the picture in pixels")
-    parse.add_argument("--samples", type=int, default=12, help="paths per pixel, at most")
+    parse.add_argument("--samples", type=int, default=48, help="paths per pixel, at most")
     parse.add_argument("--preview", choices=["all", "face", "eyes", "closed", "mouth"])
     parse.add_argument("--no-plates", dest="plates", action="store_false")
     parse.add_argument("--layers", type=Path, help="keep the raw layers here")
@@ -94,13 +88,13 @@ def main():
     options = parse.parse_args()
     base = BaseMesh(options.mpfb)
     cast = HEADS if options.heads else PEOPLE
-    for name in options.people or cast:
+    for name in options.people or [*cast, *(GROUPS if options.heads else ())]:
+        if options.heads and not options.preview:
+            heads(base, name, options)
+            continue
         person = cast[name]
         if options.preview:
             preview(base, person, options)
-            continue
-        if options.heads:
-            head(base, person, options)
             continue
         with tempfile.TemporaryDirectory() as scratch:
             layers = (options.layers or Path(scratch)) / name

@@ -15,9 +15,9 @@ import skin as paint
 import wardrobe
 from figure import LOWER_LASH, LOWER_RIM, POINTS, UPPER_LASH, Figure
 
-CANVAS = 0.50  # metres of the world that the square picture shows at the face
+CANVAS = 0.46  # metres of the world that the square picture shows at the face
 LENS = 85.0  # mm, on a sensor 36 mm wide
-EYE_HEIGHT = 0.335  # the eyes' distance from the top, as a share of the picture
+EYE_HEIGHT = 0.36  # the eyes' distance from the top, as a share of the picture
 CUT = 0.60  # clothes end this far below the eyes (metres); outside the picture
 SKIN_BELOW_CHIN = 0.20  # the skin ends here, under the clothes (metres)
 
@@ -217,7 +217,7 @@ class Studio:
         person = self.person
         map_ = paint.iris(person.iris, 0.85, person.seed)
         ball_material = materials.eyeball(materials.picture("iris", map_))
-        film = materials.wet("cornea", 0.03, 1.55)
+        film = materials.wet("cornea", 0.02, 1.7)
         camera = figure.between_eyes + np.array([0, -self.distance(), 0])
         for centre in figure.eyes:
             inner, outer = eyeball_meshes(figure.eye_radius)
@@ -236,50 +236,13 @@ class Studio:
             radius = 0.00038 * np.sin(np.linspace(0.25, np.pi - 0.2, 40)) ** 0.5
             curves_object("tear", groom.Strands(fine[None], radius[None]), tear)
 
-    def build_mouth(self, figure):
-        """Teeth, gums and tongue as objects named `upper…` and `lower…`."""
-        asset = mesh.fit_asset(self.assets / "teeth/teeth_base", figure.verts)
-        verts = mesh.to_blender(asset.verts)
-        groups = self.base.vertex_groups
-        upper = figure.metres[groups["helper-upper-teeth"]]
-        lower = figure.metres[groups["helper-lower-teeth"]]
-        label = asset.components()
-        to_upper = groom.cKDTree(upper).query(verts)[0]
-        to_lower = groom.cKDTree(lower).query(verts)[0]
-        above = to_upper < to_lower
-        gums = label == label[0]
-        teeth_above = np.zeros(len(verts), bool)
-        for i in np.unique(label[~gums]):
-            piece = label == i
-            teeth_above[piece] = above[piece].mean() > 0.5
-        still = mesh.to_blender(
-            mesh.fit_asset(self.assets / "teeth/teeth_base", self.still.verts).verts
-        )
-        gum = materials.mucosa("gum", (0.66, 0.36, 0.36))
-        white = materials.enamel()
-        for name, wanted, material in (
-            ("upper teeth", ~gums & teeth_above, white),
-            ("lower teeth", ~gums & ~teeth_above, white),
-            ("upper gums", gums & above, gum),
-            ("lower gums", gums & ~above, gum),
-        ):
-            part = mesh.Surface(verts, asset.faces).keep(wanted)
-            mesh_object(name, part, part.verts, material, 1, {"rest": still[wanted]})
-        surface = self.base.surface(figure.metres, "helper-tongue")
-        wanted = np.zeros(len(figure.metres), bool)
-        wanted[groups["helper-tongue"]] = True
-        part = surface.keep(wanted)
-        tongue = materials.mucosa("tongue", (0.62, 0.33, 0.33), 900.0)
-        mesh_object("lower tongue", part, part.verts, tongue, 2,
-                    {"rest": self.still.rest[wanted]})
-
     def build_clothes(self):
         """The garment, its pieces dressed by `Person.fabrics` (UV island to material)."""
         person = self.person
         folder = self.assets / "clothes" / person.clothes
         asset = mesh.fit_asset(folder, self.still.verts)
         verts = mesh.to_blender(asset.verts)
-        if person.clothes == "female_elegantsuit01":
+        if person.clothes in {"female_elegantsuit01", "male_casualsuit03"}:
             verts = wardrobe.close_front(verts)
         rounds = 0 if person.clothes == "male_elegantsuit01" else 14  # lapels keep their edges
         verts = wardrobe.drape(verts, asset.faces, self.still.rest[POINTS["chin"]][2], rounds)
@@ -295,7 +258,35 @@ class Studio:
         solid.thickness, solid.offset = 0.0016, -1.0
         smooth = item.modifiers.new("subdivide", "SUBSURF")
         smooth.levels = smooth.render_levels = 2
+        if person.buttons:
+            self.sew_buttons(part)
         return part
+
+    def sew_buttons(self, cloth):
+        """Buttons down the middle of the front, where a ray from ahead meets the cloth."""
+        first, step, count = self.person.buttons
+        colour = 0.75 * np.array(next(iter(self.person.fabrics.values()))["colour"])
+        material = materials.plain("button", colour, 0.35)
+        tree = BVHTree.FromPolygons(cloth.verts.tolist(), cloth.faces)
+        top = self.still.rest[POINTS["chin"]][2] - first
+        turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+        for k in range(count):
+            place = tree.ray_cast(Vector((0.0, -2.0, top - k * step)), Vector((0, 1, 0)))[0]
+            if place is None:
+                continue
+            rings = [
+                np.array(place) + np.stack([r * np.cos(turn), 0 * turn + y, r * np.sin(turn)], 1)
+                for r, y in ((0.0055, 0.001), (0.0055, -0.002), (0.0045, -0.0028),
+                             (0.0038, -0.0022), (0.0001, -0.0022))
+            ]
+            n = len(turn)
+            faces = [
+                [a * n + i, a * n + (i + 1) % n, (a + 1) * n + (i + 1) % n, (a + 1) * n + i]
+                for a in range(len(rings) - 1)
+                for i in range(n)
+            ]
+            disc = mesh.Surface(np.concatenate(rings), faces)
+            mesh_object("button", disc, disc.verts, material)
 
     # -- light and camera ---------------------------------------------------------------------
 
@@ -308,8 +299,11 @@ class Studio:
         data.lens, data.sensor_width = LENS, 36.0
         data.shift_y = -(0.5 - EYE_HEIGHT)
         item = bpy.data.objects.new("camera", data)
-        item.location = (0.0, eye[1] - self.distance(), eye[2])
-        item.rotation_euler = (np.pi / 2, np.radians(self.person.tilt), 0)
+        # About the vertical through the middle of the head.
+        turn = np.radians(self.person.turn)
+        away = self.distance() + 0.08
+        item.location = (away * np.sin(turn), eye[1] + 0.08 - away * np.cos(turn), eye[2])
+        item.rotation_euler = (np.pi / 2, np.radians(self.person.tilt), turn)
         bpy.context.collection.objects.link(item)
         bpy.context.scene.camera = item
         return item
@@ -321,35 +315,32 @@ class Studio:
         world.use_nodes = True
         world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.9, 0.95, 1, 1)
         world.node_tree.nodes["Background"].inputs["Strength"].default_value = look.get(
-            "ambient", 0.12
+            "ambient", 0.14
         )
         bpy.context.scene.world = world
+        # Only the lamps shine in eyes and skin; a grey sky would lie over them as a veil.
+        world.cycles_visibility.glossy = False
         side = look.get("side", -1)
         key = look.get("key", 1.0)
+        fill, rim = look.get("fill", 1.0), look.get("rim", 1.0)
         lamps = (
-            # Position from the eyes, size, watts, colour.
-            ((side * 0.75, -1.15, 0.50), 1.0, 26.0 * key, (1.0, 0.955, 0.90)),
-            ((-side * 1.1, -1.1, 0.05), 1.3, 7.5 * look.get("fill", 1.0), (0.92, 0.96, 1.0)),
-            ((-side * 0.75, 0.85, 0.55), 0.5, 17.0 * look.get("rim", 1.0), (0.95, 0.97, 1.0)),
-            ((side * 0.55, 0.9, 0.75), 0.5, 8.0 * look.get("rim", 1.0), (1.0, 0.96, 0.92)),
-            ((0.0, -0.75, -0.75), 0.9, 2.2 * look.get("fill", 1.0), (1.0, 0.97, 0.95)),
+            # Position from the eyes, size, watts, colour, seen in eyes and skin.
+            ((side * 0.75, -1.15, 0.50), 1.0, 26.0 * key, (1.0, 0.955, 0.90), True),
+            ((-side * 1.1, -1.1, 0.05), 1.3, 7.5 * fill, (0.92, 0.96, 1.0), False),
+            ((-side * 0.75, 0.85, 0.55), 0.5, 17.0 * rim, (0.95, 0.97, 1.0), True),
+            ((side * 0.55, 0.9, 0.75), 0.5, 8.0 * rim, (1.0, 0.96, 0.92), True),
+            ((0.0, -0.75, -0.75), 0.9, 2.2 * fill, (1.0, 0.97, 0.95), False),
         )
-        for place, size, watts, colour in lamps:
+        for place, size, watts, colour, seen in lamps:
             data = bpy.data.lights.new("lamp", "AREA")
             data.shape, data.size = "DISK", size
             data.energy, data.color = watts, colour
             item = bpy.data.objects.new("lamp", data)
             item.location = eye + np.array(place)
+            item.visible_glossy = seen
             aim = Vector(eye + np.array([0, 0, -0.06])) - item.location
             item.rotation_euler = aim.to_track_quat("-Z", "Y").to_euler()
             bpy.context.collection.objects.link(item)
-
-        data = bpy.data.lights.new("frontal", "AREA")
-        data.shape, data.size, data.energy = "DISK", 0.5, 5.0
-        self.frontal = bpy.data.objects.new("frontal", data)
-        self.frontal.location = eye + np.array([0.05, -0.9, -0.02])
-        self.frontal.rotation_euler = (np.pi / 2, 0, 0)
-        bpy.context.collection.objects.link(self.frontal)
 
     # -- the whole ----------------------------------------------------------------------------
 
@@ -382,7 +373,6 @@ class Studio:
         self.tuck_in(body, figure, clothes)
         self.build_face_hair(figure, moved, rest_dense)
         self.build_eyes(figure)
-        self.build_mouth(figure)
         if person.glasses:
             glasses.wear(figure, **person.glasses)
         self.build_camera()
@@ -450,23 +440,18 @@ class Studio:
             )
             curves_object("beard", hairs, look)
 
-    def render(self, path, size, samples, only=None, crop=None, fill=False):
+    def render(self, path, size, samples, crop=None):
         """Renders with a transparent film to a 16-bit PNG.
 
-        `only` keeps the objects whose names start so, `crop` a part of the picture (shares:
-        left, right, bottom, top), `fill` adds a soft lamp beside the camera.
+        `crop` is a part of the picture (shares: left, right, bottom, top).
         """
-        self.frontal.hide_render = not fill
-        for item in bpy.data.objects:
-            if item.type in {"MESH", "CURVES", "CURVE"}:
-                item.hide_render = bool(only) and not item.name.startswith(only)
         scene = bpy.context.scene
         scene.render.engine = "CYCLES"
         scene.cycles.device = "CPU"
         scene.cycles.samples = samples
         scene.cycles.use_adaptive_sampling = True
-        scene.cycles.adaptive_threshold = 0.04
-        scene.cycles.adaptive_min_samples = 4
+        scene.cycles.adaptive_threshold = 0.03
+        scene.cycles.adaptive_min_samples = 8
         scene.cycles.use_denoising = True
         scene.cycles.denoiser = "OPENIMAGEDENOISE"
         scene.cycles.denoising_prefilter = "ACCURATE"
@@ -488,7 +473,7 @@ class Studio:
         scene.render.use_persistent_data = False
         scene.view_settings.view_transform = "AgX"
         scene.view_settings.look = "AgX - Medium High Contrast"
-        scene.view_settings.exposure = self.person.light.get("exposure", 0.0)
+        scene.view_settings.exposure = self.person.light.get("exposure", 0.1)
         scene.render.image_settings.file_format = "PNG"
         scene.render.image_settings.color_mode = "RGBA"
         scene.render.image_settings.color_depth = "16"

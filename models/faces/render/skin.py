@@ -41,8 +41,9 @@ class Skin:
     wrinkles: float = 0.15
     oil: float = 0.5
     brow: tuple = (0.1, 0.08, 0.07)
+    brow_tint: float = 0.34  # how much the skin under the brows takes their colour
     lip_amount: float = 0.75
-    scatter: float = 0.0032  # depth of subsurface scattering in metres
+    scatter: float = 0.0020  # depth of subsurface scattering in metres
     shine: float = 0.42  # level of the skin's specular reflection
 
 
@@ -211,7 +212,7 @@ def paint(skin, marks, beard, brows, seed):
         colour = toward(colour, skin.stubble_colour, skin.stubble * mask * (0.42 + 0.06 * middle))
         colour = toward(colour, skin.brow, 0.5 * skin.stubble * grain)
     under = sum(c.stroke(line, 2.6) for line in brows)
-    colour = toward(colour, skin.brow, 0.16 * under)
+    colour = toward(colour, skin.brow, skin.brow_tint * under)
 
     relief = 0.026 * c.noise(1.6) + 0.02 * c.noise(0.5)
     folds = np.zeros((SIZE, SIZE), np.float32)
@@ -266,7 +267,7 @@ def iris(colour, ring, seed, size=768, radius=0.42, pupil=0.36):
     hole = 1 / (1 + np.exp((q - pupil - 0.004 * fibres(6, 0)) / 0.012))
     body = np.maximum(body, 0) * (1 - hole[:, :, None]) + 0.002 * hole[:, :, None]
 
-    white = np.broadcast_to(linear((0.80, 0.77, 0.74)), (size, size, 3)).copy()
+    white = np.broadcast_to(linear((0.84, 0.82, 0.80)), (size, size, 3)).copy()
     veins = np.zeros((size, size))
     for _ in range(34):
         side = rng.choice([-1, 1])
@@ -281,7 +282,7 @@ def iris(colour, ring, seed, size=768, radius=0.42, pupil=0.36):
     veins = np.clip(gaussian_filter(veins, 1.3) * 3.2, 0, 1)
     white = toward(white, (0.72, 0.32, 0.28), 0.30 * veins)
     # The lids shade the white from above.
-    white *= (1 - 0.45 * np.clip((z - 0.12) / 0.5, 0, 1) - 0.15 * np.abs(x) ** 2)[:, :, None]
+    white *= (1 - 0.25 * np.clip((z - 0.12) / 0.5, 0, 1) - 0.15 * np.abs(x) ** 2)[:, :, None]
     corner = np.clip((np.abs(x) - 0.55) / 0.45, 0, 1)
     white = toward(white, (0.80, 0.56, 0.52), 0.55 * corner)
     soft = 1 / (1 + np.exp((q - 1.01) / 0.025))

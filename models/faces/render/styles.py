@@ -111,6 +111,11 @@ def long_waves():
     return parted(0.006, 0.3, (0.19, 0.33), 2.0, (0.008, 0.095), points=34, uneven=0.05)
 
 
+def long_bob():
+    """Soft waves from a parting near the middle that end above the shoulders."""
+    return parted(0.012, 0.65, (0.115, 0.24), 1.8, (0.006, 0.10), points=28, uneven=0.04)
+
+
 def bob():
     """A chin-length bob from a side parting."""
     return parted(0.028, 0.7, (0.10, 0.22), 1.8, (0.004, 0.12), points=26, uneven=0.04)

@@ -3,17 +3,21 @@
 //! `cargo run --release -p face --example pack -- FOLDER OUT`
 //!
 //! FOLDER holds `about.toml` (id, name, description, licence, voices),
-//! `landmarks.f32` and `shapes.f32` (478 x 3 and 52 little-endian floats, as in
-//! `face::package::Portrait`), `picture.png` and, if there are, `person.png`
-//! and `eyes_closed.png`. OUT is a folder that is made, or a file that ends in
-//! `.avatar`.
+//! `landmarks.f32` (478 x 3 little-endian floats, as in
+//! `face::package::Portrait`), `shapes.toml` (what the picture shows, 0..=1 by
+//! the names of `media::Blendshape`), `picture.png` and, if there are,
+//! `person.png` and `eyes_closed.png`. OUT is a folder that is made, or a file
+//! that ends in `.avatar`.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
 use face::Package;
 use face::package::{Mask, Meta, Portrait, Rgb};
 use image::DynamicImage;
+use media::Blendshape;
+use media::face::BLENDSHAPES;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -36,9 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let portrait = Portrait {
         picture: rgb(image::open(from.join("picture.png"))?),
         landmarks: floats(&from.join("landmarks.f32"))?.as_chunks().0.to_vec(),
-        shapes: floats(&from.join("shapes.f32"))?
-            .try_into()
-            .map_err(|_| "shapes.f32 must hold 52 numbers")?,
+        shapes: shapes(&from.join("shapes.toml"))?,
         person: plate(from, "person.png")?.map(|image| {
             let image = image.into_luma8();
             Mask {
@@ -80,6 +82,16 @@ fn rgb(image: DynamicImage) -> Rgb {
         height: image.height() as usize,
         data: image.into_raw(),
     }
+}
+
+fn shapes(path: &Path) -> Result<[f32; BLENDSHAPES], Box<dyn Error>> {
+    let named: BTreeMap<String, f32> = toml::from_str(&std::fs::read_to_string(path)?)?;
+    let mut shapes = [0.0; BLENDSHAPES];
+    for (name, value) in named {
+        let shape = Blendshape::from_name(&name).ok_or_else(|| format!("no shape {name}"))?;
+        shapes[shape.index()] = value;
+    }
+    Ok(shapes)
 }
 
 fn floats(path: &Path) -> Result<Vec<f32>, Box<dyn Error>> {
