@@ -1,17 +1,22 @@
 //! The avatars there are: those drawn from code, those that come in packages,
 //! and those that users make.
 
+mod prepared;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use media::seam::{RenderError, Renderer};
 use media::{FaceControls, MediaTime, Picture};
 use thiserror::Error;
 
+use crate::neural::{self, Network};
 use crate::package::{self, Package};
 use crate::photo::{self, Figure};
 use crate::scene::{Background, Scene};
-use crate::vector::{self, Cast, Layers};
+use crate::vector::{self, Cast};
+
+use prepared::Prepared;
 
 /// Why there is no renderer or preview.
 #[derive(Debug, Error, PartialEq)]
@@ -62,6 +67,9 @@ pub enum Error {
     /// The package could not be written or removed.
     #[error(transparent)]
     Package(#[from] package::Error),
+    /// The network of a package cannot be used.
+    #[error(transparent)]
+    Network(#[from] neural::Error),
 }
 
 /// How an avatar is drawn.
@@ -117,6 +125,8 @@ pub struct Avatar {
     pub voices: Vec<String>,
     /// Where it comes from.
     pub origin: Origin,
+    /// The kind of network that repaints its mouth, if there is one.
+    pub network: Option<neural::Kind>,
 }
 
 /// What it is drawn from.
@@ -132,18 +142,11 @@ struct Entry {
     art: Art,
 }
 
-/// What is prepared once for an avatar and a scene, for as long as a renderer
-/// uses it.
-enum Prepared {
-    Vector((Cast, Scene), Weak<Layers>),
-    Photo((String, Scene), Weak<Figure>),
-}
-
 /// All avatars. Renderers that show the same avatar alike share what they have
 /// in common, so keep one of these for the whole process.
 pub struct Avatars {
     entries: RwLock<Vec<Entry>>,
-    prepared: Mutex<Vec<Prepared>>,
+    prepared: Prepared,
     /// Where users' packages are kept.
     user: Option<PathBuf>,
 }
@@ -152,7 +155,7 @@ impl Default for Avatars {
     fn default() -> Self {
         Self {
             entries: RwLock::new(built_in()),
-            prepared: Mutex::default(),
+            prepared: Prepared::default(),
             user: None,
         }
     }
@@ -168,6 +171,7 @@ fn built_in() -> Vec<Entry> {
             kind: Kind::Vector,
             voices: voices.iter().map(|&voice| voice.into()).collect(),
             origin: Origin::BuiltIn,
+            network: None,
         }),
         art: Art::Vector(cast),
     };
@@ -201,6 +205,7 @@ impl Entry {
                 kind: Kind::Photo,
                 voices: meta.voices.clone(),
                 origin,
+                network: package.network().map(|(settings, _)| settings.kind),
             }),
             art: Art::Photo(package),
         }
@@ -236,7 +241,7 @@ impl Avatars {
         }
         let avatars = Self {
             entries: RwLock::new(entries),
-            prepared: Mutex::default(),
+            prepared: Prepared::default(),
             user: user.map(Path::to_owned),
         };
         (avatars, refused)
@@ -329,21 +334,51 @@ impl Avatars {
             return Err(Error::ReadOnly(format!("\"{id}\" {why}")));
         };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let io = |path: &Path, e: &std::io::Error| {
-            Error::Package(package::Error::Io(format!("{}: {e}", path.display())))
-        };
-        for path in packages(folder) {
-            if Package::read(&path).is_ok_and(|package| package.meta().id == id) {
-                let removed = if path.is_dir() {
-                    std::fs::remove_dir_all(&path)
-                } else {
-                    std::fs::remove_file(&path)
-                };
-                removed.map_err(|e| io(&path, &e))?;
-            }
-        }
+        delete(folder, id)?;
         entries.retain(|entry| entry.avatar.id != id);
         Ok(())
+    }
+
+    /// Gives a user's avatar a network that repaints its mouth, or takes it
+    /// away. The network is loaded and run once before anything is written.
+    /// Sessions that show the avatar go on as they are.
+    ///
+    /// # Errors
+    /// [`Error::Network`], [`Error::Unknown`], [`Error::ReadOnly`] and
+    /// [`Error::Package`].
+    pub fn attach(
+        &self,
+        id: &str,
+        network: Option<(neural::Settings, Vec<u8>)>,
+    ) -> Result<Option<Network>, Error> {
+        let entry = self.find(id)?;
+        let (Some(folder), Origin::User, Art::Photo(package)) =
+            (&self.user, entry.avatar.origin, &entry.art)
+        else {
+            return Err(Error::ReadOnly(format!(
+                "\"{id}\" comes with the product and cannot be given a network"
+            )));
+        };
+        let loaded = match &network {
+            Some((settings, bytes)) => Some(Network::load(bytes, settings.kind, settings.range)?),
+            None => None,
+        };
+        let package = package.with_network(network)?;
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        // Written beside the old one first: what cannot be written leaves the
+        // avatar as it was.
+        let (place, new) = (folder.join(id), folder.join(format!(".{id}.new")));
+        if new.exists() {
+            std::fs::remove_dir_all(&new).map_err(|e| io(&new, &e))?;
+        }
+        package.write_folder(&new)?;
+        delete(folder, id)?;
+        std::fs::rename(&new, &place).map_err(|e| io(&place, &e))?;
+        let entry = Entry::of(package, Origin::User);
+        for known in entries.iter_mut().filter(|known| known.avatar.id == id) {
+            *known = entry.clone();
+        }
+        Ok(loaded)
     }
 
     /// Whether an avatar can be shown in a scene, without preparing it.
@@ -361,18 +396,25 @@ impl Avatars {
     /// A renderer for one session. `seed` chooses the course of its idle life.
     ///
     /// # Errors
-    /// [`Error::Unknown`], and what is wrong with the scene.
+    /// [`Error::Unknown`], and what is wrong with the scene or the network.
     pub fn renderer(&self, id: &str, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
         scene.check()?;
         match self.find(id)?.art {
-            Art::Vector(cast) => Ok(Box::new(vector::Presenter::new(
-                self.layers(id, cast, scene)?,
-                seed,
-            ))),
-            Art::Photo(package) => Ok(Box::new(photo::Presenter::new(
-                self.figure(id, &package, scene)?,
-                seed,
-            ))),
+            Art::Vector(cast) => {
+                check_drawn(id, scene)?;
+                let layers = self.prepared.layers(cast, scene);
+                Ok(Box::new(vector::Presenter::new(layers, seed)))
+            }
+            Art::Photo(package) => {
+                check_background(&package, scene)?;
+                let figure = self.prepared.figure(&package, scene);
+                let photo = photo::Presenter::new(figure, seed);
+                let Some((settings, bytes)) = package.network() else {
+                    return Ok(Box::new(photo));
+                };
+                let network = self.prepared.network(&package, settings, bytes)?;
+                Ok(Box::new(neural::Presenter::new(photo, network, settings)))
+            }
         }
     }
 
@@ -380,12 +422,17 @@ impl Avatars {
     /// being made.
     ///
     /// # Errors
-    /// What is wrong with the scene.
+    /// What is wrong with the scene or the network.
     pub fn draft(package: &Package, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
         scene.check()?;
         check_background(package, scene)?;
         let figure = Arc::new(Figure::new(package.portrait(), scene));
-        Ok(Box::new(photo::Presenter::new(figure, seed)))
+        let photo = photo::Presenter::new(figure, seed);
+        let Some((settings, bytes)) = package.network() else {
+            return Ok(Box::new(photo));
+        };
+        let network = Arc::new(Network::load(bytes, settings.kind, settings.range)?);
+        Ok(Box::new(neural::Presenter::new(photo, network, settings)))
     }
 
     /// A square picture of the avatar with a slight smile, as PNG.
@@ -402,7 +449,8 @@ impl Avatars {
                 let mut face = FaceControls::rest(MediaTime::ZERO);
                 face.set(MouthSmileLeft, 0.35);
                 face.set(MouthSmileRight, 0.35);
-                let mut presenter = vector::Presenter::new(self.layers(id, cast, &scene)?, 0);
+                let layers = self.prepared.layers(cast, &scene);
+                let mut presenter = vector::Presenter::new(layers, 0);
                 presenter.show(&face);
                 presenter
                     .frame()
@@ -414,54 +462,30 @@ impl Avatars {
                 .map_err(|error| Error::Png(error.to_string())),
         }
     }
-
-    fn layers(&self, id: &str, cast: Cast, scene: &Scene) -> Result<Arc<Layers>, Error> {
-        check_drawn(id, scene)?;
-        let key = (cast, scene.clone());
-        let mut prepared = self.prepared();
-        let found = prepared.iter().find_map(|entry| match entry {
-            Prepared::Vector(k, layers) if *k == key => layers.upgrade(),
-            _ => None,
-        });
-        Ok(found.unwrap_or_else(|| {
-            let layers = Arc::new(Layers::paint(cast, scene));
-            prepared.push(Prepared::Vector(key, Arc::downgrade(&layers)));
-            layers
-        }))
-    }
-
-    fn figure(&self, id: &str, package: &Package, scene: &Scene) -> Result<Arc<Figure>, Error> {
-        check_background(package, scene)?;
-        let key = (id.to_owned(), scene.clone());
-        let mut prepared = self.prepared();
-        let found = prepared.iter().find_map(|entry| match entry {
-            Prepared::Photo(k, figure) if *k == key => figure
-                .upgrade()
-                .filter(|figure| figure.is_of(package.portrait())),
-            _ => None,
-        });
-        Ok(found.unwrap_or_else(|| {
-            let figure = Arc::new(Figure::new(package.portrait(), scene));
-            prepared.push(Prepared::Photo(key, Arc::downgrade(&figure)));
-            figure
-        }))
-    }
-
-    /// What is prepared and still in use.
-    fn prepared(&self) -> std::sync::MutexGuard<'_, Vec<Prepared>> {
-        // A panic while preparing leaves the list as it was.
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        prepared.retain(|entry| match entry {
-            Prepared::Vector(_, layers) => layers.strong_count() > 0,
-            Prepared::Photo(_, figure) => figure.strong_count() > 0,
-        });
-        prepared
-    }
 }
 
 fn listed(entries: &[Entry]) -> impl Iterator<Item = &Arc<Avatar>> {
     let avatars = entries.iter().map(|entry| &entry.avatar);
     avatars.filter(|avatar| avatar.origin != Origin::Draft)
+}
+
+fn io(path: &Path, e: &std::io::Error) -> Error {
+    Error::Package(package::Error::Io(format!("{}: {e}", path.display())))
+}
+
+/// Deletes the packages of this id from a folder.
+fn delete(folder: &Path, id: &str) -> Result<(), Error> {
+    for path in packages(folder) {
+        if Package::read(&path).is_ok_and(|package| package.meta().id == id) {
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            removed.map_err(|e| io(&path, &e))?;
+        }
+    }
+    Ok(())
 }
 
 fn taken(entries: &[Entry], id: &str) -> bool {
@@ -495,7 +519,10 @@ fn packages(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter_map(Result::ok)
+        // One that is being written has a dot in front.
+        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .map(|entry| entry.path())
         .filter(|path| {
             path.join("avatar.toml").is_file() || path.extension().is_some_and(|e| e == "avatar")
         })

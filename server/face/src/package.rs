@@ -5,12 +5,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `avatar.toml` | format version, id, name, description, kind, licence, voices, consent, calibration, SHA-256 of every other file |
+//! | `avatar.toml` | format version, id, name, description, kind, licence, voices, consent, calibration, `[neural]`, SHA-256 of every other file |
 //! | `picture.jpg` or `.png` | the portrait, 128 to 2048 pixels a side |
 //! | `landmarks.f32` | 478 face landmarks (`MediaPipe`'s numbering): x, y, z as little-endian f32, pixels of the picture, z smaller when nearer |
 //! | `person.png` | optional: alpha of the person, 8 bit, as large as the picture |
 //! | `eyes_closed.jpg` or `.png` | optional: the same picture with both eyes shut |
 //! | `preview.jpg` | optional: a small picture for lists |
+//! | `mouth.onnx` | optional: a network that repaints the mouth, used as `[neural]` says ([`crate::neural`]) |
 //!
 //! Reading checks everything, so whatever holds a [`Package`] can rely on it.
 
@@ -28,6 +29,8 @@ use std::sync::Arc;
 use media::face::BLENDSHAPES;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::neural;
 
 pub use archive::MAX_PACKAGE;
 pub use images::{Mask, Rgb, SIDES};
@@ -100,6 +103,10 @@ pub enum Error {
     /// The landmarks cannot be those of a face in the picture.
     #[error("the landmarks cannot be used: {0}")]
     Landmarks(String),
+    /// A network without its settings, or the other way round, or settings
+    /// that are out of their range.
+    #[error("[neural] of avatar.toml: {0}")]
+    Neural(String),
     /// Something could not be encoded.
     #[error("the package could not be written: {0}")]
     Encode(String),
@@ -128,6 +135,7 @@ pub struct Portrait {
 pub struct Package {
     meta: Arc<Meta>,
     portrait: Arc<Portrait>,
+    neural: Option<neural::Settings>,
     files: Arc<Files>,
 }
 
@@ -152,19 +160,53 @@ impl Package {
         if let Some(shut) = &portrait.eyes_closed {
             files.insert(archive::EYES_CLOSED, shut.to_jpeg()?);
         }
-        let mut package = Self::seal(meta, &portrait.shapes, files)?;
+        let mut package = Self::seal(meta, &portrait.shapes, None, files)?;
         let preview = crate::photo::preview(&package, PREVIEW_SIDE);
         let mut files = package.files.as_ref().clone();
         files.remove(archive::MANIFEST);
         files.insert(archive::PREVIEW, preview.to_jpeg()?);
         let meta = package.meta.as_ref().clone();
-        package = Self::seal(meta, &portrait.shapes, files)?;
+        package = Self::seal(meta, &portrait.shapes, None, files)?;
         Ok(package)
+    }
+
+    /// The same package with another network, or with none. Whether the network
+    /// keeps its contract is for [`neural::Network::load`] to say.
+    ///
+    /// # Errors
+    /// [`Error::Neural`] and [`Error::TooLarge`].
+    pub fn with_network(
+        &self,
+        network: Option<(neural::Settings, Vec<u8>)>,
+    ) -> Result<Self, Error> {
+        let mut files = self.files.as_ref().clone();
+        files.remove(archive::MANIFEST);
+        files.remove(archive::NETWORK);
+        let settings = match network {
+            Some((settings, bytes)) => {
+                if bytes.len() as u64 > neural::MAX_NETWORK {
+                    return Err(Error::TooLarge {
+                        what: archive::NETWORK.into(),
+                        limit: neural::MAX_NETWORK,
+                    });
+                }
+                files.insert(archive::NETWORK, bytes);
+                Some(settings)
+            }
+            None => None,
+        };
+        let meta = self.meta.as_ref().clone();
+        Self::seal(meta, &self.portrait.shapes, settings, files)
     }
 
     /// Lists the files in a manifest and reads the whole as if it came from
     /// outside.
-    fn seal(meta: Meta, shapes: &[f32; BLENDSHAPES], mut files: Files) -> Result<Self, Error> {
+    fn seal(
+        meta: Meta,
+        shapes: &[f32; BLENDSHAPES],
+        neural: Option<neural::Settings>,
+        mut files: Files,
+    ) -> Result<Self, Error> {
         let manifest = Manifest {
             format: FORMAT,
             kind: PHOTO.to_owned(),
@@ -175,6 +217,7 @@ impl Package {
             voices: meta.voices,
             consent: meta.consent,
             calibration: manifest::calibration(shapes),
+            neural,
             files: files
                 .iter()
                 .map(|(name, bytes)| ((*name).to_owned(), sha256(bytes)))
@@ -228,9 +271,24 @@ impl Package {
         check_hashes(&manifest.files, &files)?;
         let portrait = decode(&manifest, &files)?;
         check::portrait(&portrait)?;
+        let neural = manifest.neural;
+        match (&neural, files.contains_key(archive::NETWORK)) {
+            (Some(settings), true) => settings
+                .check(portrait.picture.size())
+                .map_err(|e| Error::Neural(e.to_string()))?,
+            (None, false) => {}
+            (Some(_), false) => return Err(Error::Missing(archive::NETWORK)),
+            (None, true) => {
+                return Err(Error::Neural(format!(
+                    "it is missing, and there is a {}",
+                    archive::NETWORK
+                )));
+            }
+        }
         Ok(Self {
             meta: Arc::new(meta),
             portrait: Arc::new(portrait),
+            neural,
             files: Arc::new(files),
         })
     }
@@ -263,13 +321,20 @@ impl Package {
         meta.check()?;
         let mut files = self.files.as_ref().clone();
         files.remove(archive::MANIFEST);
-        Self::seal(meta, &self.portrait.shapes, files)
+        Self::seal(meta, &self.portrait.shapes, self.neural.clone(), files)
     }
 
     /// What the package says of itself.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// The network that repaints the mouth, and how it is used.
+    #[must_use]
+    pub fn network(&self) -> Option<(&neural::Settings, &[u8])> {
+        let bytes = self.files.get(archive::NETWORK)?;
+        Some((self.neural.as_ref()?, bytes))
     }
 
     /// What was seen in the portrait.

@@ -21,7 +21,7 @@ mod presenter;
 mod raster;
 mod seam;
 mod teeth;
-mod texture;
+pub(crate) mod texture;
 
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ use crate::package::{Package, Rgb};
 use crate::scene::{Framing, Scene, Shot};
 
 pub(crate) use figure::Figure;
-pub(crate) use presenter::Presenter;
+pub(crate) use mesh::Pose;
+pub(crate) use presenter::{Presenter, State};
 
 /// A square picture of a package with a slight smile.
 pub(crate) fn preview(package: &Package, side: usize) -> Rgb {

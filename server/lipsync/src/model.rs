@@ -2,14 +2,13 @@
 //! each.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
 
 use media::Viseme;
 use media::face::VISEMES;
 use ort::session::Session;
 use ort::value::TensorRef;
 use thiserror::Error;
+use weights::lanes::Lanes;
 
 use crate::features::{BANDS, FRAMES, HopFeatures};
 
@@ -18,6 +17,10 @@ pub const HEADS: usize = 5;
 
 /// Delay between two heads, hops.
 pub const HEAD_STEP: usize = 1;
+
+/// Copies of the network at most: it is small, but more threads than this do
+/// not step sessions.
+const MAX_LANES: usize = 8;
 
 /// Viseme weights of one frame of 10 ms, by [`media::Viseme::index`], sum 1.
 pub type Visemes = [f32; VISEMES];
@@ -74,8 +77,7 @@ struct Lane {
 /// The network. Shared by all streams; several threads run at once, each in
 /// its own lane.
 pub struct Model {
-    lanes: Vec<Mutex<Lane>>,
-    next: AtomicUsize,
+    lanes: Lanes<Lane>,
     state_size: usize,
 }
 
@@ -136,25 +138,14 @@ impl Model {
         {
             return Err(shape("its inputs and outputs have other names"));
         }
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let mut lanes = vec![session];
-        while lanes.len() < threads.min(8) {
-            lanes.push(open()?);
-        }
-        Ok(Self {
-            lanes: lanes
-                .into_iter()
-                .map(|session| {
-                    Mutex::new(Lane {
-                        session,
-                        mel: Vec::new(),
-                        state: Vec::new(),
-                    })
-                })
-                .collect(),
-            next: AtomicUsize::new(0),
-            state_size,
-        })
+        let lane = |session| Lane {
+            session,
+            mel: Vec::new(),
+            state: Vec::new(),
+        };
+        let mut lanes = Lanes::new(lane(session));
+        lanes.fill(MAX_LANES, || open().map(lane))?;
+        Ok(Self { lanes, state_size })
     }
 
     /// A stream that has heard nothing yet.
@@ -182,7 +173,7 @@ impl Model {
         if jobs.is_empty() {
             return Ok(());
         }
-        self.in_lane(|lane| {
+        self.lanes.run(|lane| {
             let batch = jobs.len();
             lane.mel.clear();
             lane.state.clear();
@@ -210,19 +201,5 @@ impl Model {
             }
             Ok(())
         })
-    }
-
-    /// Runs `work` in a free lane, or waits for one.
-    fn in_lane<T>(&self, work: impl FnOnce(&mut Lane) -> T) -> T {
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
-        for i in 0..self.lanes.len() {
-            match self.lanes[(first + i) % self.lanes.len()].try_lock() {
-                Ok(mut lane) => return work(&mut lane),
-                Err(TryLockError::Poisoned(lane)) => return work(&mut lane.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        let lane = &self.lanes[first % self.lanes.len()];
-        work(&mut lane.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -3,9 +3,10 @@
 
 mod common;
 
-use lipsync::features::{BANDS, FRAMES, Features, HOP_16K, HopFeatures};
+use lipsync::features::{BANDS, FRAMES, Features, HopFeatures};
 use lipsync::model::HEADS;
 use lipsync::{Delay, Job, Mouth, Settings, hop_all};
+use media::decimate::HOP_16K;
 use media::face::VISEMES;
 use media::seam::{LipSync, MouthSource};
 use media::{FaceControls, HOP, MediaTime};

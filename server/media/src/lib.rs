@@ -13,6 +13,7 @@
 
 pub mod acting;
 pub mod annexb;
+pub mod decimate;
 pub mod face;
 pub mod packet;
 pub mod picture;

@@ -110,6 +110,22 @@ pub trait Renderer: Send {
     /// Width and height in pixels, even.
     fn size(&self) -> (usize, usize);
 
+    /// How much sound beyond the present hop the renderer wants to hear,
+    /// media-clock samples, a whole number of hops. A turn that comes in real
+    /// time begins that much later. `None`, as for all that draw from the
+    /// controls alone: [`Renderer::hear`] is not called and nothing waits.
+    fn preview(&self) -> Option<i64> {
+        None
+    }
+
+    /// Takes the sound of every hop, before the picture of that hop if there is
+    /// one: the hop that begins at `at`, then [`Renderer::preview`] samples that
+    /// follow it. What is not known yet, or comes after the end of a turn, is
+    /// silence.
+    fn hear(&mut self, at: MediaTime, sound: &[f32]) {
+        let _ = (at, sound);
+    }
+
     /// Draws the face into `picture`, which is the same one at every call, and
     /// sets its time and changed rectangle.
     ///

@@ -90,6 +90,8 @@ pub struct Step {
     pub sound: [f32; HOP],
     /// What the mouth is told, in order.
     pub mouth: Vec<MouthStep>,
+    /// The sound that follows, [`Conductor::preview`] samples of it.
+    pub ahead: Vec<f32>,
     /// Samples of content that left, to be given back to the producer as room.
     pub consumed: usize,
 }
@@ -98,6 +100,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Conductor {
     look_ahead: i64,
+    preview: i64,
     watch: Watch,
     next_turn: Turn,
     queue: VecDeque<Speech>,
@@ -121,6 +124,7 @@ impl Conductor {
     pub fn new(look_ahead: i64, limits: Limits) -> Self {
         Self {
             look_ahead,
+            preview: 0,
             watch: Watch::new(limits),
             next_turn: Turn::default().next(),
             queue: VecDeque::new(),
@@ -135,6 +139,14 @@ impl Conductor {
             now: MediaTime::ZERO,
             closed: None,
         }
+    }
+
+    /// Gives `samples` of the sound ahead with every step, for a face that
+    /// listens ([`media::seam::Renderer::preview`]).
+    #[must_use]
+    pub const fn preview(mut self, samples: i64) -> Self {
+        self.preview = samples;
+        self
     }
 
     /// Opens a turn behind those that wait. `now` is wall time since any fixed
@@ -333,7 +345,7 @@ impl Conductor {
     pub fn ready(&self) -> bool {
         self.queue
             .front()
-            .is_none_or(|s| s.ready(self.look_ahead, 0))
+            .is_none_or(|s| s.ready(self.look_ahead, self.preview, 0))
     }
 
     /// Receipts of the last turns.
@@ -391,6 +403,7 @@ impl Conductor {
             speaking: false,
             sound: [0.0; HOP],
             mouth: Vec::new(),
+            ahead: Vec::new(),
             consumed: 0,
         };
         if std::mem::take(&mut self.cancel_mouth) {
@@ -415,6 +428,7 @@ impl Conductor {
         for (to, from) in step.sound.iter_mut().zip(self.fade.drain(..)) {
             *to += from;
         }
+        step.ahead.resize(self.preview as usize, 0.0);
         step
     }
 
@@ -425,7 +439,7 @@ impl Conductor {
             return;
         }
         let margin = if speech.stalled { STALL_MARGIN } else { 0 };
-        if !speech.ready(self.look_ahead, margin) {
+        if !speech.ready(self.look_ahead, self.preview, margin) {
             if speech.started && !speech.stalled {
                 speech.stall();
                 step.mouth.push(MouthStep::Cancel);
@@ -463,6 +477,7 @@ impl Conductor {
             }
         }
         step.consumed = speech.play(&mut step.sound);
+        step.ahead.extend(speech.peek(self.preview as usize));
         let cues = speech.cues(speech.played() + CUE_LEAD);
         step.mouth.extend(cues.into_iter().map(MouthStep::Act));
         for heard in speech.announce(speech.played()) {

@@ -142,6 +142,8 @@ impl Shared {
 pub struct Pipeline {
     conductor: Shared,
     parts: Parts,
+    /// Sound for a renderer that listens, of one hop and what follows.
+    heard: Option<Vec<f32>>,
     sinks: Vec<(SinkId, Box<dyn Sink>)>,
     next_sink: u64,
     picture: Picture,
@@ -157,11 +159,12 @@ impl Pipeline {
     #[must_use]
     pub fn new(parts: Parts, limits: Limits) -> Self {
         let (width, height) = parts.renderer.size();
+        let preview = parts.renderer.preview();
+        let conductor = Conductor::new(parts.lip_sync.look_ahead(), limits)
+            .preview(preview.unwrap_or_default());
         Self {
-            conductor: Shared(Arc::new(Mutex::new(Conductor::new(
-                parts.lip_sync.look_ahead(),
-                limits,
-            )))),
+            conductor: Shared(Arc::new(Mutex::new(conductor))),
+            heard: preview.map(|_| Vec::new()),
             parts,
             sinks: Vec::new(),
             next_sink: 0,
@@ -245,6 +248,12 @@ impl Pipeline {
             consumed: (step.consumed > 0).then_some((step.turn, step.consumed)),
             ..Outcome::default()
         };
+        if let Some(sound) = &mut self.heard {
+            sound.clear();
+            sound.extend_from_slice(&step.sound);
+            sound.extend_from_slice(&step.ahead);
+            self.parts.renderer.hear(at, sound);
+        }
         if at.0 % FRAME == 0 {
             if late && !self.key_wanted {
                 outcome.skipped = true;

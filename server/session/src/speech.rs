@@ -172,13 +172,15 @@ impl Speech {
     }
 
     /// Whether the next hop can be played: enough sound is there for the ear
-    /// and, `look_ahead` samples further, for the mouth.
-    pub(crate) fn ready(&self, look_ahead: i64, margin: i64) -> bool {
+    /// and further on, `look_ahead` samples for the mouth and `preview` for the
+    /// face.
+    pub(crate) fn ready(&self, look_ahead: i64, preview: i64, margin: i64) -> bool {
         let mouth = match self.mouth {
             MouthSource::Planned => 0,
             MouthSource::Heard => look_ahead,
         };
-        self.finished || self.sound.len() as i64 >= HOP as i64 + mouth + margin
+        let ahead = mouth.max(preview);
+        self.finished || self.sound.len() as i64 >= HOP as i64 + ahead + margin
     }
 
     /// Whether everything was played.

@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{LOOK_AHEAD, clause, no_time, pipeline, samples};
-use media::seam::MouthSource;
-use media::{FRAME, HOP, MediaTime, Track};
+use media::seam::{MouthSource, RenderError, Renderer};
+use media::{FRAME, FaceControls, HOP, MediaTime, Picture, Track};
 use session::event::Timed;
 use session::pipeline::NoMeter;
 use session::{CloseReason, Event, Limits, Pipeline, TurnError};
@@ -118,6 +119,79 @@ fn heard_sound_waits_for_the_look_ahead_and_no_longer() {
         .position(|p| samples(p)[0] != 0.0)
         .unwrap();
     assert_eq!(first as i64 * HOP as i64, LOOK_AHEAD);
+}
+
+/// What a renderer heard: moment and sound of each hop.
+type Heard = Arc<Mutex<Vec<(MediaTime, Vec<f32>)>>>;
+
+/// Draws like [`common::Paint`] and hears six hops ahead, more than the mouth.
+struct Listener(Heard);
+
+const PREVIEW: i64 = 6 * HOP as i64;
+
+impl Renderer for Listener {
+    fn size(&self) -> (usize, usize) {
+        common::Paint.size()
+    }
+
+    fn preview(&self) -> Option<i64> {
+        Some(PREVIEW)
+    }
+
+    fn hear(&mut self, at: MediaTime, sound: &[f32]) {
+        self.0.lock().unwrap().push((at, sound.to_vec()));
+    }
+
+    fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
+        common::Paint.render(face, picture)
+    }
+}
+
+#[test]
+fn a_renderer_that_listens_hears_what_is_played_and_what_follows() {
+    for source in [MouthSource::Planned, MouthSource::Heard] {
+        let heard = Heard::default();
+        let parts = session::Parts {
+            renderer: Box::new(Listener(heard.clone())),
+            ..common::parts()
+        };
+        let mut pipeline = Pipeline::new(parts, Limits::default());
+        let kept = common::Kept::default();
+        pipeline.add_sink(Box::new(kept.clone()));
+        let conductor = pipeline.conductor();
+        let turn = conductor.lock().open(source, no_time()).unwrap();
+        // Sound comes in real time, a new level with each hop.
+        let hops = 20;
+        for n in 0..hops {
+            let sound = [(n + 1) as f32 / 100.0; HOP];
+            conductor.lock().sound(turn, &sound, no_time()).unwrap();
+            hop(&mut pipeline);
+        }
+        conductor.lock().finish(turn).unwrap();
+        for _ in 0..30 {
+            hop(&mut pipeline);
+        }
+        let packets = kept.0.lock().unwrap();
+        let played: Vec<Vec<f32>> = packets
+            .iter()
+            .filter(|p| p.track == Track::Audio)
+            .map(samples)
+            .collect();
+        let first = played.iter().position(|hop| hop[0] != 0.0).unwrap();
+        assert_eq!(first as i64 * HOP as i64, PREVIEW, "{source:?}");
+        let heard = heard.lock().unwrap();
+        assert_eq!(heard.len(), played.len());
+        for (n, (at, sound)) in heard.iter().enumerate() {
+            assert_eq!(at.0, (n * HOP) as i64);
+            let mut follows: Vec<f32> = played[n..].concat();
+            follows.resize(HOP + PREVIEW as usize, 0.0);
+            // Before the turn begins nothing of it is known.
+            if n < first {
+                follows.fill(0.0);
+            }
+            assert_eq!(*sound, follows, "hop {n} of {source:?}");
+        }
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod archive;
 mod check;
 pub mod fetch;
 mod hash;
+pub mod lanes;
 pub mod manifest;
 mod models;
 pub mod registry;

@@ -13,6 +13,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::Error;
 use super::manifest::MAX_MANIFEST;
+use crate::neural::MAX_NETWORK;
 
 pub(super) const MANIFEST: &str = "avatar.toml";
 pub(super) const LANDMARKS: &str = "landmarks.f32";
@@ -22,9 +23,10 @@ pub(super) const PERSON: &str = "person.png";
 pub(super) const EYES_CLOSED: &str = "eyes_closed.jpg";
 pub(super) const EYES_CLOSED_PNG: &str = "eyes_closed.png";
 pub(super) const PREVIEW: &str = "preview.jpg";
+pub(super) const NETWORK: &str = "mouth.onnx";
 
 /// Every file a package may hold, and its largest size in bytes.
-const NAMES: [(&str, u64); 8] = [
+const NAMES: [(&str, u64); 9] = [
     (MANIFEST, MAX_MANIFEST),
     (LANDMARKS, 478 * 3 * 4),
     (PICTURE, PICTURE_BYTES),
@@ -33,12 +35,14 @@ const NAMES: [(&str, u64); 8] = [
     (EYES_CLOSED, PICTURE_BYTES),
     (EYES_CLOSED_PNG, PICTURE_BYTES),
     (PREVIEW, 1 << 20),
+    (NETWORK, MAX_NETWORK),
 ];
 
 /// More than a picture of 2048² in 16-bit RGBA takes.
 const PICTURE_BYTES: u64 = 40 << 20;
 
-/// Largest package, bytes; as large as one can be uploaded.
+/// Largest package, bytes, without a network in a folder; as large as one can
+/// be uploaded.
 pub const MAX_PACKAGE: u64 = 64 << 20;
 
 /// File name to content.
@@ -66,8 +70,13 @@ fn read_up_to(name: &str, limit: u64, file: impl Read) -> Result<Vec<u8>, Error>
     Ok(bytes)
 }
 
-fn check_total(files: &Files) -> Result<(), Error> {
-    let total: u64 = files.values().map(|bytes| bytes.len() as u64).sum();
+/// A network in a folder has a limit of its own.
+fn check_total(files: &Files, with_network: bool) -> Result<(), Error> {
+    let total: u64 = files
+        .iter()
+        .filter(|(name, _)| with_network || **name != NETWORK)
+        .map(|(_, bytes)| bytes.len() as u64)
+        .sum();
     if total > MAX_PACKAGE {
         return Err(Error::TooLarge {
             what: "the package".into(),
@@ -91,7 +100,7 @@ pub(super) fn read_folder(folder: &Path) -> Result<Files, Error> {
         }
         let file = std::fs::File::open(entry.path()).map_err(io)?;
         files.insert(name, read_up_to(name, limit, file)?);
-        check_total(&files)?;
+        check_total(&files, false)?;
     }
     Ok(files)
 }
@@ -118,7 +127,7 @@ pub(super) fn read_zip(archive: impl Read + Seek) -> Result<Files, Error> {
         if files.insert(name, bytes).is_some() {
             return Err(Error::Archive(format!("it holds {name} twice")));
         }
-        check_total(&files)?;
+        check_total(&files, true)?;
     }
     Ok(files)
 }
@@ -141,6 +150,7 @@ pub(super) fn write_folder(files: &Files, folder: &Path) -> Result<(), Error> {
 /// Writes a zip. The pictures are compressed already; the same files give the
 /// same bytes.
 pub(super) fn write_zip(files: &Files) -> Result<Vec<u8>, Error> {
+    check_total(files, true)?;
     let failed = |e: zip::result::ZipError| Error::Encode(e.to_string());
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()

@@ -7,6 +7,7 @@ use media::face::BLENDSHAPES;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::neural;
 
 /// Version of the format that is written, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -61,6 +62,9 @@ pub(super) struct Manifest {
     /// blendshapes; those that are not named are 0.
     #[serde(default)]
     pub calibration: BTreeMap<String, f32>,
+    /// How the network is used, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neural: Option<neural::Settings>,
     /// SHA-256 of every other file, by its name.
     pub files: BTreeMap<String, String>,
 }

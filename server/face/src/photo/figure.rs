@@ -16,7 +16,7 @@ use super::mouth::{Jaw, Light, Mouth};
 use super::points::{LEFT_LIDS, MESH, RIGHT_LIDS};
 use super::raster::{self, Corner, STEPS, Target};
 use super::seam;
-use super::texture::{Pixel, Texture, mix, parts, pixel};
+use super::texture::{Pixel, Placement, Texture, mix, parts, pixel};
 use crate::package::{Mask, Portrait};
 use crate::resample::Source;
 use crate::scene::{Background, Scene, outside_circle};
@@ -33,6 +33,8 @@ const MARGIN: f32 = 0.06;
 pub(crate) struct Figure {
     portrait: Arc<Portrait>,
     pub size: (usize, usize),
+    /// Where the portrait lies on the screen.
+    pub placement: Placement,
     pub mesh: Mesh,
     pub motion: Motion,
     eyes: [Eye; 2],
@@ -112,6 +114,7 @@ impl Figure {
         Self {
             portrait: portrait.clone(),
             size,
+            placement,
             eyes: eyes::pair(&rest, &texture, shut.as_ref()),
             mouth,
             mesh,
@@ -188,6 +191,11 @@ impl Figure {
             self.size,
             clip,
         );
+        self.surround(pixels, clip);
+    }
+
+    /// Draws what is around a circle.
+    pub fn surround(&self, pixels: &mut [Pixel], clip: Rect) {
         if let Some(around) = self.around {
             outside_circle(self.size, clip, |at, share| {
                 pixels[at] = mix(pixels[at], around, share);

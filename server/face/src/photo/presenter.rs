@@ -29,8 +29,8 @@ const NOSE_TIP: usize = 1;
 
 /// All that a picture depends on, rounded to what can be seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct State {
-    weights: Weights,
+pub(crate) struct State {
+    pub weights: Weights,
     /// Yaw, pitch and roll as ways of the head's rim, shift across and down,
     /// and the breath, in [`STEP`]s.
     pose: [i32; 6],
@@ -67,9 +67,19 @@ impl Presenter {
         &self.frame
     }
 
-    /// Draws without converting: for stills.
-    pub fn show(&mut self, face: &FaceControls) {
-        self.advance(self.state(face));
+    /// What is prepared of the face.
+    pub fn figure(&self) -> &Figure {
+        &self.figure
+    }
+
+    /// Draws without converting, and says which rectangles differ.
+    pub fn show(&mut self, face: &FaceControls) -> [Rect; 2] {
+        self.advance(self.state(face))
+    }
+
+    /// What is shown: the last face with the idle life of its moment.
+    pub fn shown(&self) -> Option<State> {
+        self.shown
     }
 
     /// The face and the idle life of its moment, rounded.
@@ -99,7 +109,8 @@ impl Presenter {
         }
     }
 
-    fn pose(&self, state: &State) -> Pose {
+    /// How the head stands in a state.
+    pub fn pose(&self, state: &State) -> Pose {
         let rim = self.figure.mesh.skull.width;
         let [yaw, pitch, roll, across, down, breath] = state.pose.map(|steps| steps as f32 * STEP);
         Pose {
@@ -208,8 +219,7 @@ impl Renderer for Presenter {
 
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
         check_picture(picture, self.figure.size)?;
-        let now = self.state(face);
-        let areas = self.advance(now);
+        let areas = self.show(face);
         for area in areas {
             if !area.is_empty() {
                 raster::convert(&self.frame, Pixel::to_le_bytes, picture, area);
