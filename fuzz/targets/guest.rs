@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use livekit::room::{Action, Answered, ConnId, PeerId, Settings};
+use livekit::room::{Action, Answered, ConnId, Heard, PeerId, Settings, Side};
 use livekit::token::{Claims, Grants, Key};
 use livekit::{Join, Room};
 
@@ -58,7 +58,7 @@ impl Guest {
             grants: Grants::join("room"),
             ..Claims::default()
         };
-        room.join(now, conn, claims, Join::dual(false, ""));
+        room.join(now, conn, claims, Join::dual(false, "", true));
         let mut guest = Self {
             room,
             now,
@@ -88,13 +88,24 @@ impl Guest {
             match action {
                 Action::Offer { peer, .. } => {
                     self.peer = Some(peer);
-                    self.room.offered(self.now, peer, Ok("v=0\r\n".to_owned()));
+                    self.room
+                        .offered(self.now, peer, Ok(Some("v=0\r\n".to_owned())));
                     self.room.connected(peer);
                     self.room.channel_open(peer, "_reliable");
                 }
+                Action::Reoffer { peer, .. } => self.room.offered(self.now, peer, Ok(None)),
                 Action::Accept { peer, .. } => self.room.accepted(self.now, peer, true),
                 Action::Answer { peer, id, .. } => {
-                    self.room.answered(self.now, peer, id, Ok(Answered::default()));
+                    let heard = |mid: &str, side| Heard {
+                        mid: mid.to_owned(),
+                        side,
+                        track: None,
+                    };
+                    let answered = Answered {
+                        heard: vec![heard("0", Side::Audio), heard("1", Side::Video)],
+                        ..Answered::default()
+                    };
+                    self.room.answered(self.now, peer, id, Ok(answered));
                 }
                 _ => {}
             }

@@ -38,10 +38,24 @@ struct Asked {
     join_request: Option<String>,
     reconnect: Option<String>,
     sid: Option<String>,
+    auto_subscribe: Option<String>,
 }
 
 /// A refusal as LiveKit's clients read it.
 type Refusal = (StatusCode, String);
+
+impl Asked {
+    fn single(&self) -> Result<Join, Refusal> {
+        let request = self.join_request.as_deref().unwrap_or_default();
+        Join::single(request).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+    }
+
+    fn dual(&self) -> Join {
+        let resumes = matches!(self.reconnect.as_deref(), Some("1" | "true"));
+        let auto = !matches!(self.auto_subscribe.as_deref(), Some("0" | "false"));
+        Join::dual(resumes, self.sid.as_deref().unwrap_or_default(), auto)
+    }
+}
 
 /// The routes of this module.
 pub(crate) fn routes() -> Router<Arc<State>> {
@@ -52,33 +66,39 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/rtc/v1/validate", get(validate))
 }
 
+/// What a client connects with.
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
 /// Joins with one peer connection for both directions.
 async fn single(
     shared: Shared<Arc<State>>,
-    Query(asked): Query<Asked>,
+    asked: Query<Asked>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
-    let upgrade = upgrade.map_err(|_| no_upgrade())?;
-    let claims = claims(&shared, &asked, &headers)?;
-    let request = asked.join_request.as_deref().unwrap_or_default();
-    let join =
-        Join::single(request).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    Ok(enter(shared.rooms.clone(), upgrade, claims, join))
+    join(&shared, &asked, &headers, upgrade, Asked::single)
 }
 
 /// Joins with a peer connection for each direction.
 async fn dual(
     shared: Shared<Arc<State>>,
-    Query(asked): Query<Asked>,
+    asked: Query<Asked>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Upgrade,
+) -> Result<Response, Refusal> {
+    join(&shared, &asked, &headers, upgrade, |asked| Ok(asked.dual()))
+}
+
+fn join(
+    state: &State,
+    asked: &Asked,
+    headers: &HeaderMap,
+    upgrade: Upgrade,
+    how: fn(&Asked) -> Result<Join, Refusal>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| no_upgrade())?;
-    let claims = claims(&shared, &asked, &headers)?;
-    let resumes = matches!(asked.reconnect.as_deref(), Some("1" | "true"));
-    let join = Join::dual(resumes, asked.sid.as_deref().unwrap_or_default());
-    Ok(enter(shared.rooms.clone(), upgrade, claims, join))
+    let claims = claims(state, asked, headers)?;
+    Ok(enter(state.rooms.clone(), upgrade, claims, how(asked)?))
 }
 
 /// Tells a client whether it could have joined. (LiveKit's clients take 404
@@ -89,9 +109,7 @@ async fn validate(
     headers: HeaderMap,
 ) -> Result<&'static str, Refusal> {
     claims(&shared, &asked, &headers)?;
-    if let Some(request) = &asked.join_request {
-        Join::single(request).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    }
+    asked.single()?;
     Ok("success")
 }
 

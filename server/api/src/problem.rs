@@ -9,6 +9,7 @@ use engine::{RequestError, SpeakError, ViewError};
 use serde::Serialize;
 use transport::{FragmentError, OfferError};
 use utoipa::ToSchema;
+pub(crate) use wire::shown;
 
 use crate::vendor::shape::Shape;
 
@@ -230,15 +231,6 @@ pub(crate) fn finish(mut response: Response, request_id: &str, shape: Shape) -> 
     rendered
 }
 
-/// What a client sent, short enough to be repeated to it.
-pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    text.chars().take(LONGEST).chain(['…']).collect()
-}
-
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
         let code = match &error {
@@ -373,11 +365,5 @@ mod tests {
             // A server without a media port will have none in a minute either.
             assert_eq!(retry, busy && *code != Code::NoMediaPort, "{code:?}");
         }
-    }
-
-    #[test]
-    fn what_is_repeated_is_short() {
-        assert_eq!(shown("joe"), "joe");
-        assert_eq!(shown(&"é".repeat(10_000)).chars().count(), 61);
     }
 }

@@ -31,6 +31,7 @@ mod viewer;
 pub use assemble::{LipSyncDelay, Request, RequestError, Rooms};
 pub use events::{Published, Subscription};
 pub use handle::{Handle, Info, Mode, RecordingInfo, SpeakError, Stats, ViewError};
+pub use live::FAREWELL;
 pub use meter::{LATE_EDGES_MS, Metrics, StageCost};
 pub use registry::Engine;
 pub use settings::Settings;

@@ -227,6 +227,10 @@ impl Live {
     }
 }
 
+/// How long connections stay after the end of their session, so that whoever
+/// is connected can be told why it is over.
+pub const FAREWELL: Duration = Duration::from_millis(250);
+
 /// The unit that the pacer steps.
 pub(crate) struct Unit {
     pub(crate) live: Arc<Live>,
@@ -289,20 +293,23 @@ impl Step for Unit {
         } = *self;
         let last = Last {
             live: live.clone(),
+            viewers,
             on_end: Some(on_end),
         };
         // Closed already, unless the last step panicked.
         live.close(CloseReason::InternalError);
-        viewers.close_all();
-        // Drops the recorder, which begins to finish its file.
-        drop(pipeline);
         let settle = move || {
+            std::thread::sleep(FAREWELL);
+            last.viewers.close_all();
+            // Drops the recorder, which begins to finish its file.
+            drop(pipeline);
             if let Some(recording) = recording {
                 recording.settle();
             }
             drop(last);
         };
-        // Copying a long recording takes a while: not on a pacer's thread.
+        // That takes a while, and so does copying a long recording: not on a
+        // pacer's thread.
         if let Err(error) = std::thread::Builder::new()
             .name("settle".into())
             .spawn(settle)
@@ -316,11 +323,13 @@ impl Step for Unit {
 /// there was no thread to wait for its recording.
 struct Last {
     live: Arc<Live>,
+    viewers: Arc<Viewers>,
     on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Drop for Last {
     fn drop(&mut self) {
+        self.viewers.close_all();
         self.live.over.store(true, Ordering::Release);
         if let Some(on_end) = self.on_end.take() {
             on_end();

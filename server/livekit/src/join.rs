@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use prost::Message;
 use thiserror::Error;
 
-use crate::proto::{Compression, JoinRequest, WrappedJoinRequest};
+use crate::proto::{Compression, ConnectionSettings, JoinRequest, WrappedJoinRequest};
 
 /// Most bytes of a join request, inflated; the limit of LiveKit's own server.
 /// An honest one has about 10 kB.
@@ -79,17 +79,24 @@ impl Join {
         })
     }
 
-    /// By `/rtc`: `reconnect=1` and `sid=` of the query.
+    /// By `/rtc`: `reconnect=1`, `sid=` and `auto_subscribe=1` of the query.
     #[must_use]
-    pub fn dual(reconnect: bool, sid: &str) -> Self {
+    pub fn dual(reconnect: bool, sid: &str, auto_subscribe: bool) -> Self {
         Self {
             single: false,
             request: JoinRequest {
+                connection_settings: Some(ConnectionSettings { auto_subscribe }),
                 reconnect,
                 participant_sid: sid.to_owned(),
                 ..JoinRequest::default()
             },
         }
+    }
+
+    /// Whether it wants the tracks that it does not speak about.
+    pub(crate) fn subscribes(&self) -> bool {
+        let settings = self.request.connection_settings.as_ref();
+        settings.is_none_or(|settings| settings.auto_subscribe)
     }
 
     /// Whether an earlier connection is to be continued.

@@ -9,11 +9,12 @@
 //! ```
 //!
 //! A room has *residents*, whom the server speaks for (the avatar), and
-//! *guests*, who connect. One participant's sound and picture reach all
-//! others: the avatar's, or in a room without one those of the first guest
-//! that publishes both. A guest's microphone is heard by the session.
+//! *guests*, who connect. The avatar's sound and picture reach all guests, and
+//! what a guest publishes reaches the others, as far as both sides allow it. A
+//! guest's microphone is also heard by the session.
 
 mod data;
+mod forward;
 mod media;
 mod member;
 mod signal;
@@ -37,7 +38,8 @@ use crate::proto::{
 use crate::token::{Claims, Key, Kind};
 
 pub use data::MOST_PACKET;
-pub use media::{Answered, Feed, Heard, Sending, Side};
+pub use forward::Forward;
+pub use media::{Answered, Heard, Sending, Side};
 pub use member::Resident;
 use member::{Guest, Member, Seat};
 pub use signal::MOST_FRAME;
@@ -114,8 +116,10 @@ pub enum Action {
         id: u32,
         /// The offer.
         offer: String,
-        /// What is sent on it.
+        /// What of the avatar is sent on it.
         send: Option<Sending>,
+        /// What of other guests is sent on it.
+        forwards: Vec<Forward>,
         /// Whether tracks are taken from it.
         hear: bool,
     },
@@ -124,8 +128,18 @@ pub enum Action {
     Offer {
         /// Which connection; a new one.
         peer: PeerId,
-        /// What is sent on it.
+        /// What of the avatar is sent on it.
         send: Option<Sending>,
+        /// What of other guests is sent on it.
+        forwards: Vec<Forward>,
+    },
+    /// Make a further offer, since what is forwarded has changed; it goes to
+    /// [`Room::offered`].
+    Reoffer {
+        /// Which connection.
+        peer: PeerId,
+        /// What of other guests is sent on it from now on.
+        forwards: Vec<Forward>,
     },
     /// Make an offer with new ICE credentials; it goes to [`Room::offered`].
     Restart {
@@ -212,8 +226,6 @@ pub struct Room {
     peers: BTreeMap<PeerId, MemberId>,
     last_member: MemberId,
     last_peer: u64,
-    /// Whose sound and picture the others get.
-    publisher: Option<MemberId>,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
 }
@@ -233,7 +245,6 @@ impl Room {
             peers: BTreeMap::new(),
             last_member: 0,
             last_peer: 0,
-            publisher: None,
             actions: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -251,13 +262,9 @@ impl Room {
         let ms = self.unix_ms(now);
         let sid = self.ids.sid("PA_");
         let member = Member::resident(resident, sid, ms, &mut self.ids);
-        let publishes = !member.tracks.is_empty();
         let id = self.seat(member);
-        if publishes && self.publisher.is_none() {
-            self.publisher = Some(id);
-        }
         self.announce(id);
-        self.offer_publisher();
+        self.offer_avatar(id);
     }
 
     /// A guest connects, by `conn`, with a token that was verified. The first
@@ -347,6 +354,7 @@ impl Room {
             return;
         };
         let last_message_seq = member.received;
+        guest.forget_offer();
         let old = guest.conn.replace(conn);
         guest.lost = None;
         guest.heard = now;
@@ -373,6 +381,7 @@ impl Room {
         if !join.single {
             self.restart(id);
         }
+        self.reforward();
     }
 
     /// A connection is gone. Its guest is waited for.
@@ -517,9 +526,6 @@ impl Room {
                 self.actions.push_back(Action::Close { peer });
             }
         }
-        if self.publisher == Some(id) {
-            self.publisher = None;
-        }
         member.state = State::Disconnected;
         member.reason = reason;
         member.version += 1;
@@ -545,6 +551,7 @@ impl Room {
         if matches!(member.seat, Seat::Guest(_)) {
             let identity = member.profile.identity;
             self.events.push_back(Event::Left { identity });
+            self.reforward();
         }
     }
 }

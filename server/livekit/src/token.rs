@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use thiserror::Error;
 
+use crate::proto::Source;
+
 /// Shortest secret, bytes: the size of the hash (RFC 7518 §3.2).
 pub const MIN_SECRET: usize = 32;
 
@@ -87,6 +89,10 @@ pub struct Grants {
     /// May publish tracks; unset means yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_publish: Option<bool>,
+    /// Of these sources only: `camera`, `microphone`, `screen_share`,
+    /// `screen_share_audio`; unset or empty means of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_publish_sources: Option<Vec<String>>,
     /// Receives tracks; unset means yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_subscribe: Option<bool>,
@@ -119,6 +125,12 @@ impl Grants {
     #[must_use]
     pub fn publishes(&self) -> bool {
         self.can_publish.unwrap_or(true)
+    }
+
+    /// Whether tracks of this source may be published.
+    pub(crate) fn publishes_from(&self, source: Source) -> bool {
+        let sources = self.can_publish_sources.as_deref().unwrap_or_default();
+        self.publishes() && (sources.is_empty() || sources.iter().any(|s| s == source.name()))
     }
 
     /// Whether tracks are received.
@@ -428,8 +440,16 @@ mod tests {
         let payload = r#"{"video":{"roomJoin":true,"room":"r","canPublish":true,"canSubscribe":false,"canPublishSources":[]},"sub":"x","iss":"dev","exp":99999,"nbf":1,"kind":"agent","sip":{},"roomConfig":{}}"#;
         let claims = keys().verify(&forge(HEADER, payload), at(5)).unwrap();
         assert_eq!(claims.kind, Kind::Agent);
-        assert!(claims.grants.publishes() && !claims.grants.subscribes());
+        assert!(claims.grants.publishes_from(Source::Unknown) && !claims.grants.subscribes());
         assert!(claims.grants.sends_data() && !claims.grants.describes_itself());
+        let listed = payload.replace("[]", "[\"microphone\"]");
+        let grants = keys()
+            .verify(&forge(HEADER, &listed), at(5))
+            .unwrap()
+            .grants;
+        assert!(
+            grants.publishes_from(Source::Microphone) && !grants.publishes_from(Source::Camera)
+        );
         let kind = payload.replace("agent", "sip");
         let claims = keys().verify(&forge(HEADER, &kind), at(5)).unwrap();
         assert_eq!(claims.kind, Kind::Other);

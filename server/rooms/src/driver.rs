@@ -270,9 +270,12 @@ impl Room {
                 id,
                 offer,
                 send,
+                forwards,
                 hear,
             } => {
-                let result = state.links.answer(peer, &offer, send.as_ref(), hear);
+                let result = state
+                    .links
+                    .answer(peer, &offer, send.as_ref(), &forwards, hear);
                 if let Err(error) = &result {
                     tracing::info!(room = self.name(), error, "an offer is not answered");
                 }
@@ -284,17 +287,25 @@ impl Room {
                 });
                 state.room.answered(now, peer, id, result);
             }
-            Action::Offer { peer, send } => {
-                let result = state.links.offer(peer, send.as_ref());
+            Action::Offer {
+                peer,
+                send,
+                forwards,
+            } => {
+                let result = state.links.offer(peer, send.as_ref(), &forwards);
                 let result = result.map(|(offer, link)| {
                     self.watch_link(peer, link);
-                    offer
+                    Some(offer)
                 });
+                state.room.offered(now, peer, result);
+            }
+            Action::Reoffer { peer, forwards } => {
+                let result = state.links.reoffer(peer, &forwards);
                 state.room.offered(now, peer, result);
             }
             Action::Restart { peer } => {
                 let result = state.links.restart(peer);
-                state.room.offered(now, peer, result);
+                state.room.offered(now, peer, result.map(Some));
             }
             Action::Accept { peer, answer } => {
                 let result = state.links.accept(peer, &answer);
@@ -416,6 +427,9 @@ impl Room {
                 if let Some(told) = turns.told(&published) {
                     room.run(|room, now| room.told(now, AVATAR, told));
                     if told == Told::Stopped {
+                        // Its data channels stay for as long; what they are
+                        // told arrives before the guests are sent away.
+                        tokio::time::sleep(engine::FAREWELL / 2).await;
                         room.close();
                     }
                 }

@@ -352,13 +352,13 @@ impl Driver {
         };
         let settings = LinkSettings {
             send: Some(tracks),
-            hear: false,
             ice: Ice::Full,
             channels: vec![
                 channel("_lossy", false, Some(0)),
                 channel("_reliable", true, None),
             ],
             vanished_after: Some(VANISHED_AFTER),
+            ..LinkSettings::default()
         };
         let (offer, link) = self.handle.offer(&settings).map_err(|e| e.to_string())?;
         self.link = Some(link);

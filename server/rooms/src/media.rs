@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Handle;
-use livekit::room::{Answered, Heard, PeerId, Sending, Side};
-use transport::{Answer, Channel, Endpoint, Link, LinkSettings, Message, SendError, Tracks};
+use livekit::room::{Answered, Forward, Heard, PeerId, Sending, Side};
+use media::Track;
+use transport::{Answer, Channel, Endpoint, Link, LinkSettings, Message, Relay, SendError, Tracks};
 
 const RELIABLE: &str = "_reliable";
 const LOSSY: &str = "_lossy";
@@ -16,7 +17,7 @@ const LOSSY: &str = "_lossy";
 pub(crate) enum Source {
     /// A session: its sound and picture are sent, microphones are heard.
     Session(Handle),
-    /// Guests among themselves: data only.
+    /// Guests among themselves.
     Guests(Arc<Endpoint>),
 }
 
@@ -43,13 +44,20 @@ impl Links {
         peer: PeerId,
         offer: &str,
         send: Option<&Sending>,
+        forwards: &[Forward],
         hear: bool,
     ) -> Result<(Answered, Option<Arc<Link>>), String> {
+        let relays = self.relays(forwards);
         if let Some(link) = self.open.get(&peer) {
+            link.set_relays(relays);
             let answer = link.renegotiate(offer).map_err(|e| e.to_string())?;
             return Ok((answered(answer), None));
         }
-        let settings = self.settings(send, hear, Vec::new());
+        let settings = LinkSettings {
+            take: hear,
+            relays,
+            ..self.settings(send, hear, Vec::new())
+        };
         let (answer, link) = match &self.source {
             Source::Session(handle) => {
                 handle.answer(offer, &settings).map_err(|e| e.to_string())?
@@ -66,6 +74,7 @@ impl Links {
         &mut self,
         peer: PeerId,
         send: Option<&Sending>,
+        forwards: &[Forward],
     ) -> Result<(String, Arc<Link>), String> {
         let channel = |label: &str, ordered, retransmits| Channel {
             label: label.to_owned(),
@@ -76,12 +85,26 @@ impl Links {
             channel(RELIABLE, true, None),
             channel(LOSSY, false, Some(0)),
         ];
-        let settings = self.settings(send, false, channels);
+        let settings = LinkSettings {
+            relays: self.relays(forwards),
+            ..self.settings(send, false, channels)
+        };
         let (offer, link) = match &self.source {
             Source::Session(handle) => handle.offer(&settings).map_err(|e| e.to_string())?,
             Source::Guests(endpoint) => endpoint.offer(&settings).map_err(|e| e.to_string())?,
         };
         Ok((offer, self.keep(peer, link)))
+    }
+
+    /// Offers what is forwarded now; `None` when nothing has changed.
+    pub(crate) fn reoffer(
+        &self,
+        peer: PeerId,
+        forwards: &[Forward],
+    ) -> Result<Option<String>, String> {
+        let link = self.open.get(&peer).ok_or("the connection is gone")?;
+        link.set_relays(self.relays(forwards));
+        link.reoffer().map_err(|e| e.to_string())
     }
 
     /// Offers new ICE credentials.
@@ -130,9 +153,28 @@ impl Links {
             }),
             hear: hear && session,
             channels,
+            sound_alone: true,
             vanished_after: Some(self.grace),
             ..LinkSettings::default()
         }
+    }
+
+    /// Where the tracks of guests come from. Those of a connection that has
+    /// just gone are left out; the room will say so next.
+    fn relays(&self, forwards: &[Forward]) -> Vec<Relay> {
+        let relay = |forward: &Forward| {
+            Some(Relay {
+                from: self.open.get(&forward.from)?.control().id(),
+                mid: forward.mid.clone(),
+                kind: match forward.side {
+                    Side::Audio => Track::Audio,
+                    Side::Video => Track::Video,
+                },
+                stream: forward.stream.clone(),
+                track: forward.track.clone(),
+            })
+        };
+        forwards.iter().filter_map(relay).collect()
     }
 
     fn keep(&mut self, peer: PeerId, link: Link) -> Arc<Link> {
@@ -147,12 +189,17 @@ fn answered(answer: Answer) -> Answered {
         sdp: answer.sdp,
         audio: answer.audio,
         video: answer.video,
+        forwarded: answer.relayed,
+        no_pictures: answer.no_pictures,
         heard: answer
             .heard
             .into_iter()
             .map(|heard| Heard {
                 mid: heard.mid,
-                side: Side::Audio,
+                side: match heard.kind {
+                    Track::Audio => Side::Audio,
+                    Track::Video => Side::Video,
+                },
                 track: heard.track,
             })
             .collect(),

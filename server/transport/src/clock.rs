@@ -9,7 +9,7 @@ use rand::Rng;
 /// writing. Sender reports extrapolate from the last packet to now, which
 /// works only for packets of the past; a session may hand out its packets up
 /// to this much early.
-const HEADROOM: Duration = Duration::from_millis(500);
+pub(crate) const HEADROOM: Duration = Duration::from_millis(500);
 
 /// The RTP clock rate of a track, Hz (RFC 6184 §8.2.1, RFC 7587 §4.1).
 pub(crate) const fn rate(track: Track) -> u32 {

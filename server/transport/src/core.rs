@@ -1,7 +1,7 @@
 //! All connections of an endpoint, without I/O and without a clock: datagrams,
 //! packets and the time go in, datagrams come out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -9,7 +9,8 @@ use std::time::Instant;
 use crate::doorbell::{Calls, lock};
 use crate::error::{AnswerError, FragmentError, OfferError};
 use crate::link::Answer;
-use crate::peer::{Datagram, Peer};
+use crate::peer::{Datagram, Peer, Source};
+use crate::relay::{Errand, Relay};
 use crate::stun;
 use crate::viewer::{Reason, ViewerId};
 
@@ -37,6 +38,11 @@ pub(crate) struct Core {
     by_port: HashMap<u16, ViewerId>,
     timers: BTreeSet<(Instant, ViewerId)>,
     out: Vec<Datagram>,
+    /// Who passes on what comes from whom.
+    routes: BTreeSet<(ViewerId, ViewerId)>,
+    /// What connections have for each other, by whose it is. Empty between
+    /// any two calls.
+    errands: VecDeque<(ViewerId, Errand)>,
     free_ports: Vec<u16>,
 }
 
@@ -52,6 +58,8 @@ impl Core {
             by_port: HashMap::new(),
             timers: BTreeSet::new(),
             out: Vec::new(),
+            routes: BTreeSet::new(),
+            errands: VecDeque::new(),
             free_ports: Vec::new(),
         }
     }
@@ -103,6 +111,7 @@ impl Core {
             port,
         };
         self.seats.insert(id, seat);
+        self.route(id);
         Ok(id)
     }
 
@@ -121,6 +130,7 @@ impl Core {
                 }
                 peer.drain(now, out)
             });
+            self.run_errands(now);
             return;
         }
         // A check names its viewer; it may come from a new address, or from
@@ -145,6 +155,40 @@ impl Core {
             peer.receive(now, from, to, bytes)?;
             peer.drain(now, out)
         });
+        self.run_errands(now);
+    }
+
+    /// Carries out what connections have for each other.
+    fn run_errands(&mut self, now: Instant) {
+        while let Some((id, errand)) = self.errands.pop_front() {
+            match errand {
+                Errand::Unit(unit) => {
+                    let all = (id, ViewerId(0))..=(id, ViewerId(u64::MAX));
+                    let receivers: Vec<ViewerId> =
+                        self.routes.range(all).map(|(_, to)| *to).collect();
+                    for to in receivers {
+                        self.with(to, |peer, out| peer.relay(now, id, &unit, out));
+                    }
+                }
+                Errand::Key(from, mid) => self.with(from, |peer, out| peer.ask_key(now, mid, out)),
+            }
+        }
+    }
+
+    /// Notes whose tracks a connection passes on.
+    fn route(&mut self, id: ViewerId) {
+        self.routes.retain(|(_, to)| *to != id);
+        if let Some(seat) = self.seats.get(&id) {
+            let from = seat
+                .peer
+                .lines
+                .iter()
+                .filter_map(|line| match &line.source {
+                    Source::Relay(relay) => Some((relay.from, id)),
+                    Source::Own(_) => None,
+                });
+            self.routes.extend(from);
+        }
     }
 
     fn learn(&mut self, id: ViewerId, from: SocketAddr) {
@@ -175,6 +219,7 @@ impl Core {
         for id in calls.close {
             self.close(now, id);
         }
+        self.run_errands(now);
     }
 
     /// Lets time pass.
@@ -184,6 +229,7 @@ impl Core {
                 break;
             }
             self.with(id, |peer, out| peer.advance(now, out));
+            self.run_errands(now);
         }
     }
 
@@ -247,6 +293,21 @@ impl Core {
         offer.flatten().ok_or(AnswerError::Gone)
     }
 
+    pub(crate) fn set_relays(&mut self, id: ViewerId, relays: Vec<Relay>) {
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.peer.set_relays(relays);
+        }
+    }
+
+    pub(crate) fn reoffer(
+        &mut self,
+        now: Instant,
+        id: ViewerId,
+    ) -> Result<Option<String>, OfferError> {
+        let offer = self.negotiate(now, id, Peer::reoffer);
+        offer.unwrap_or(Err(OfferError::Gone))
+    }
+
     pub(crate) fn accept(
         &mut self,
         now: Instant,
@@ -278,6 +339,8 @@ impl Core {
             result = Some(work(peer));
             peer.drain(now, out)
         });
+        self.route(id);
+        self.run_errands(now);
         if let Some(seat) = self.seats.get_mut(&id)
             && seat.ufrag != seat.peer.ufrag
         {
@@ -323,6 +386,9 @@ impl Core {
             Ok(seat.peer.due())
         }));
         self.timers.remove(&(seat.due, id));
+        let errands = std::mem::take(&mut seat.peer.errands);
+        self.errands
+            .extend(errands.into_iter().map(|errand| (id, errand)));
         match result.unwrap_or(Err(Reason::Failed)) {
             Ok(due) => {
                 seat.due = due;
@@ -337,6 +403,7 @@ impl Core {
             return;
         };
         self.timers.remove(&(seat.due, id));
+        self.routes.retain(|(from, to)| *from != id && *to != id);
         self.by_ufrag.remove(&seat.ufrag);
         if let Some(port) = seat.port {
             self.by_port.remove(&port);

@@ -24,6 +24,8 @@
 //!   them exactly however late the packets leave.
 //! * Writing never blocks. A viewer that falls behind loses pictures up to the
 //!   next key frame, which it asks for by [`Event::KeyFrameWanted`].
+//! * What one connection brings can be passed on on others ([`Relay`]), within
+//!   the thread of the endpoint.
 //! * Lost packets are sent again (RTX, RFC 4588) within a budget.
 //!
 //! The WebRTC library is not visible in any signature of this crate.
@@ -42,6 +44,7 @@ mod mailbox;
 mod microphone;
 mod negotiate;
 mod peer;
+mod relay;
 mod sdp;
 mod socket;
 mod stun;
@@ -55,4 +58,5 @@ pub use endpoint::{Endpoint, Settings};
 pub use error::{AnswerError, BindError, FragmentError, OfferError, SendError};
 pub use link::{Answer, Channel, Heard, Ice, Link, LinkEvent, LinkSettings, Message, Tracks};
 pub use microphone::{Microphone, Sound};
+pub use relay::Relay;
 pub use viewer::{Control, Event, Reason, State, Stats, Viewer, ViewerId, ViewerSettings};

@@ -9,11 +9,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use media::Track;
 
 use crate::core::Core;
 use crate::doorbell::{Doorbell, lock};
 use crate::error::{AnswerError, FragmentError, OfferError, SendError};
 use crate::microphone::Microphone;
+use crate::relay::Relay;
 use crate::viewer::{Control, Reason, Slot, Viewer};
 
 /// The names of what is sent, as `a=msid:<stream> <track>` (RFC 8830 §2).
@@ -59,8 +61,17 @@ pub struct LinkSettings {
     /// The tracks to send; `None` sends neither sound nor picture. Those that
     /// an offer has no section for are sent once a later one has.
     pub send: Option<Tracks>,
+    /// Whether a far side without H.264 is taken, and gets the sound alone;
+    /// else it is refused.
+    pub sound_alone: bool,
     /// Whether to hear the first section in which the far side sends sound.
     pub hear: bool,
+    /// Whether to take what the far side sends, also pictures, so that it can
+    /// be passed on; eight tracks at most.
+    pub take: bool,
+    /// Tracks of other connections to pass on; [`Link::set_relays`] changes
+    /// them.
+    pub relays: Vec<Relay>,
     /// Who finds the path.
     pub ice: Ice,
     /// Channels to open. Those of the far side are taken in any case.
@@ -75,6 +86,8 @@ pub struct LinkSettings {
 pub struct Heard {
     /// The section.
     pub mid: String,
+    /// Sound or pictures.
+    pub kind: Track,
     /// The stream it belongs to, if it was named.
     pub stream: Option<String>,
     /// The track, if it was named.
@@ -90,8 +103,14 @@ pub struct Answer {
     pub audio: Option<String>,
     /// The section that carries our picture.
     pub video: Option<String>,
-    /// Sections in which the far side sends sound, the one that is heard first.
+    /// Sections in which the far side sends sound, the one that is heard first;
+    /// where its tracks are taken, those that are.
     pub heard: Vec<Heard>,
+    /// The tracks that are passed on: section and [`Relay::track`]. One that
+    /// found no section is left out.
+    pub relayed: Vec<(String, String)>,
+    /// Whether pictures were left out because the far side has no H.264.
+    pub no_pictures: bool,
 }
 
 /// A message of a data channel (RFC 8831 §6.6).
@@ -198,6 +217,12 @@ impl Link {
         std::mem::take(&mut self.hears).then(|| Microphone::new(self.slot().clone()))
     }
 
+    /// The tracks of other connections to pass on from the next negotiation
+    /// on; those that are not among them end with it.
+    pub fn set_relays(&self, relays: Vec<Relay>) {
+        lock(&self.core).set_relays(self.control.id(), relays);
+    }
+
     /// Answers a further offer of the far side. Sections stay what they were;
     /// new ones are used as the settings of the connection say. New ICE
     /// credentials restart ICE; packets flow on the old path until the new one
@@ -218,6 +243,17 @@ impl Link {
     /// [`AnswerError::Gone`].
     pub fn restart(&self) -> Result<String, AnswerError> {
         lock(&self.core).offer_restart(Instant::now(), self.control.id())
+    }
+
+    /// Offers what is to be passed on now, for a connection that this side
+    /// offered. [`Link::accept`] takes the answer; until then, no other offer
+    /// may be made. `None` when nothing has changed.
+    ///
+    /// # Errors
+    /// [`OfferError::Gone`], and [`OfferError::Malformed`] when the description
+    /// would have too many sections.
+    pub fn reoffer(&self) -> Result<Option<String>, OfferError> {
+        lock(&self.core).reoffer(Instant::now(), self.control.id())
     }
 
     /// Takes the answer to our offer.

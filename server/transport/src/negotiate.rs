@@ -1,20 +1,28 @@
 //! Offers and answers of one connection.
 
+mod lines;
+mod plan;
+
 use std::time::Instant;
 
 use rand::Rng;
 use str0m::bwe::Bitrate;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, Reliability};
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::Mid;
 use str0m::{Candidate, Rtc};
 
 use crate::config::{Config, Payloads, Place, build};
 use crate::error::{AnswerError, FragmentError, OfferError};
-use crate::link::{Answer, Heard, LinkSettings, Tracks};
-use crate::peer::{Line, Peer};
-use crate::sdp::{self, Choice, Credentials, Description, Fragment, Kind, Known, ReadError, Use};
+use crate::link::{Answer, LinkSettings, Tracks};
+use crate::peer::{Peer, Source};
+use crate::relay::Taken;
+use crate::sdp::{self, Credentials, Description, Fragment, Kind, Known, Use};
+
 use crate::viewer::ViewerSettings;
+pub(crate) use lines::Made;
+use lines::{add_media, named};
+use plan::{OWN, Plan, check_payloads};
 
 /// What is wanted of a connection.
 #[derive(Clone, Debug)]
@@ -34,6 +42,7 @@ impl From<&LinkSettings> for Wanted {
             audio: token(&tracks.audio, "audio"),
             video: token(&tracks.video, "video"),
         });
+        link.relays = link.relays.into_iter().map(named).collect();
         Self {
             link,
             complete: false,
@@ -85,20 +94,15 @@ pub(crate) struct Negotiated {
     known: Vec<Known>,
     /// The section whose sound is heard.
     pub heard: Option<Mid>,
+    /// The tracks of the far side that can be passed on.
+    pub taken: Vec<Taken>,
     /// Whether this side begins the DTLS handshake.
     active: bool,
     session: u64,
     version: u64,
     pending: Option<SdpPendingOffer>,
-}
-
-/// What an offer will lead to.
-struct Plan {
-    known: Vec<Known>,
-    uses: Vec<Option<Use>>,
-    audio: Option<String>,
-    video: Option<String>,
-    heard: Option<String>,
+    /// What is to be sent in the sections of that offer.
+    offered: Vec<(String, Source)>,
 }
 
 impl Peer {
@@ -130,17 +134,12 @@ impl Peer {
     ) -> Result<(String, Self), OfferError> {
         let mut peer = Self::begin(now, config, rng, wanted, place, Payloads::OURS)?;
         let settings = peer.talks.wanted.link.clone();
+        let own = settings.send.iter().flat_map(|_| OWN).map(Source::Own);
+        let relays = settings.relays.into_iter().map(Source::Relay);
         let mut changes = peer.rtc.sdp_api();
-        if let Some(Tracks {
-            stream,
-            audio,
-            video,
-        }) = settings.send
-        {
-            for (kind, track) in [(MediaKind::Audio, audio), (MediaKind::Video, video)] {
-                let stream = Some(stream.clone());
-                changes.add_media(kind, Direction::SendOnly, stream, Some(track), None);
-            }
+        for source in own.chain(relays) {
+            let mid = add_media(&mut changes, &source, settings.send.as_ref());
+            peer.talks.offered.push((mid, source));
         }
         for channel in settings.channels {
             changes.add_channel_with_config(channel_config(channel));
@@ -148,18 +147,33 @@ impl Peer {
         let Some((offer, pending)) = changes.apply() else {
             return Err(refused("there is nothing to offer"));
         };
-        peer.talks.pending = Some(pending);
-        let text = sdp::offer(&offer.to_sdp_string(), &peer.talks.place.told);
+        let text = peer.propose(&offer, pending)?;
+        Ok((text, peer))
+    }
+
+    /// Notes an offer of the library and gives it as it is sent.
+    fn propose(
+        &mut self,
+        offer: &SdpOffer,
+        pending: SdpPendingOffer,
+    ) -> Result<String, OfferError> {
+        let text = sdp::offer(&offer.to_sdp_string(), &self.talks.place.told);
         // Read back for what the library chose.
-        for section in Description::parse(&text)?.sections {
-            peer.talks.known.push(Known {
-                mid: section.mid.unwrap_or_default(),
+        let sections = Description::parse(&text)?.sections;
+        self.talks.pending = Some(pending);
+        let mut known = Vec::new();
+        for section in sections {
+            let mid = section.mid.unwrap_or_default();
+            let old = self.talks.known.iter().find(|known| known.mid == mid);
+            known.push(old.cloned().unwrap_or(Known {
+                mid,
                 kind: section.kind,
                 choice: section.codec.ok(),
                 does: Use::default(),
-            });
+            }));
         }
-        Ok((text, peer))
+        self.talks.known = known;
+        Ok(text)
     }
 
     fn begin(
@@ -193,11 +207,13 @@ impl Peer {
             uses: Vec::new(),
             known: Vec::new(),
             heard: None,
+            taken: Vec::new(),
             active: false,
             // 62 bits, which is what all players can read.
             session: rng.random::<u64>() >> 2,
             version: 1,
             pending: None,
+            offered: Vec::new(),
         };
         Ok(Self::new(now, rtc, rng, talks, limits))
     }
@@ -227,6 +243,7 @@ impl Peer {
         let plan = self.plan(&far)?;
         self.apply(&far, &far.ice, &plan.known)?;
         self.take_lines(&plan)?;
+        self.take_tracks(&plan);
         self.add_candidates(&far.candidates);
         if self
             .talks
@@ -236,15 +253,17 @@ impl Peer {
         {
             self.last_heard = now;
         }
+        let (own, relayed) = (OWN.map(|track| plan.own(track)), plan.relayed());
+        let heard = self.heard(&far, &plan);
+        let no_pictures = plan.no_pictures;
         let talks = &mut self.talks;
         talks.known = plan.known;
         talks.uses = plan.uses;
-        talks.heard = plan.heard.as_deref().map(Mid::from);
         talks.version += 1;
         let ice = local_credentials(&mut self.rtc);
         self.ufrag.clone_from(&ice.ufrag);
         let fingerprint = self.rtc.direct_api().local_dtls_fingerprint().to_string();
-        let sender = |line: &Option<Line>| line.as_ref().map(|l| l.sender.clone());
+        let senders: Vec<&sdp::Sender> = self.lines.iter().map(|line| &line.sender).collect();
         let text = sdp::answer(
             &far,
             &sdp::Local {
@@ -257,125 +276,19 @@ impl Peer {
                 active: self.talks.active,
                 estimate: self.talks.estimation.is_some(),
                 uses: &self.talks.uses,
-                audio: sender(&self.audio).as_ref(),
-                video: sender(&self.video).as_ref(),
+                senders: &senders,
             },
         );
-        let mut heard: Vec<Heard> = far
-            .sections
-            .iter()
-            .filter(|s| s.kind == Kind::Audio && s.is_usable() && s.sends)
-            .filter_map(|section| {
-                let (stream, track) = section.msid.clone().unwrap_or_default();
-                Some(Heard {
-                    mid: section.mid.clone()?,
-                    stream,
-                    track,
-                })
-            })
-            .collect();
-        heard.sort_by_key(|h| Some(&h.mid) != plan.heard.as_ref());
         self.talks.far = Some(far);
+        let [audio, video] = own;
         Ok(Answer {
             sdp: text,
-            audio: plan.audio,
-            video: plan.video,
+            audio,
+            video,
             heard,
+            relayed,
+            no_pictures,
         })
-    }
-
-    /// Decides what becomes of each section of an offer.
-    fn plan(&self, far: &Description) -> Result<Plan, OfferError> {
-        let talks = &self.talks;
-        let wanted = &talks.wanted;
-        let mut lines =
-            [&self.audio, &self.video].map(|line| line.as_ref().map(|line| line.mid.to_string()));
-        if wanted.link.send.is_some() {
-            for (line, kind) in lines.iter_mut().zip([Kind::Audio, Kind::Video]) {
-                if line.is_none() {
-                    match far.receiving(kind) {
-                        Ok((mid, _)) => *line = Some(mid.to_owned()),
-                        Err(OfferError::NotReceiving { .. }) if !wanted.complete => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
-        }
-        let heard = talks.heard.map(|mid| mid.to_string());
-        let sound = |s: &&sdp::Section| s.kind == Kind::Audio && s.is_usable() && s.sends;
-        let heard = heard.filter(|mid| far.section(mid).as_ref().is_some_and(sound));
-        let mut sounds = far.sections.iter().filter(sound);
-        let heard = match heard {
-            Some(mid) => Some(mid),
-            None if wanted.link.hear => sounds.next().and_then(|s| s.mid.clone()),
-            None => None,
-        };
-        let mut channels = far.sections.iter().filter(|s| s.kind == Kind::Data);
-        let data = channels.find(|s| wanted.data && s.is_usable());
-        let data = data.and_then(|s| s.mid.as_deref());
-
-        let [audio, video] = &lines;
-        let mut known = talks.known.clone();
-        for section in &mut known {
-            section.does = Use::default();
-        }
-        let mut uses = Vec::new();
-        for section in &far.sections {
-            let mid = section.mid.as_deref();
-            let is = |other: &Option<String>| mid.is_some() && mid == other.as_deref();
-            let does = Use {
-                send: (is(audio) || is(video)) && section.receives,
-                hear: is(&heard),
-                data: section.kind == Kind::Data,
-            };
-            let refused =
-                !section.is_usable() || does.data && mid != data || !self.fits(section, does);
-            uses.push((!refused).then_some(does));
-            let Some(mid) = mid.filter(|_| !refused) else {
-                continue;
-            };
-            if let Some(section) = known.iter_mut().find(|k| k.mid == mid) {
-                section.does = does;
-            } else if does != Use::default() {
-                let choice = section.codec.clone().ok().map(|choice| Choice {
-                    // One for the connection, whatever a section says.
-                    profile: choice.profile.map(|_| talks.payloads.profile),
-                    ..choice
-                });
-                known.push(Known {
-                    mid: mid.to_owned(),
-                    kind: section.kind,
-                    choice,
-                    does,
-                });
-            }
-        }
-        if known.is_empty() {
-            return Err(refused("nothing in it can be used"));
-        }
-        check_payloads(&known)?;
-        let sends = |mid: &Option<String>| {
-            mid.clone()
-                .filter(|mid| known.iter().any(|k| k.mid == *mid && k.does.send))
-        };
-        Ok(Plan {
-            audio: sends(audio),
-            video: sends(video),
-            heard,
-            known,
-            uses,
-        })
-    }
-
-    /// Whether a section that is to be used keeps to the payload types of the
-    /// connection.
-    fn fits(&self, section: &sdp::Section, does: Use) -> bool {
-        let Ok(choice) = &section.codec else {
-            return true;
-        };
-        let mut same = self.talks.known.iter().filter(|k| k.kind == section.kind);
-        let first = same.find_map(|k| k.choice.as_ref());
-        does == Use::default() || first.is_none_or(|first| first.payload == choice.payload)
     }
 
     /// Gives an offer of the far side to the library.
@@ -389,48 +302,6 @@ impl Peer {
         let canonical = SdpOffer::from_sdp_string(&canonical).map_err(refused)?;
         let accepted = self.declared(|rtc| rtc.sdp_api().accept_offer(canonical));
         accepted.map(|_| ()).map_err(refused)
-    }
-
-    /// Runs a negotiation with the senders that exist, or will with the first
-    /// packet, declared: the library makes new ones where there are none.
-    fn declared<T>(&mut self, work: impl FnOnce(&mut Rtc) -> T) -> T {
-        let lines = || [&self.audio, &self.video].into_iter().flatten();
-        for line in lines() {
-            let mut direct = self.rtc.direct_api();
-            direct.declare_stream_tx(line.ssrc, line.resend, line.mid, None);
-        }
-        let result = work(&mut self.rtc);
-        for line in lines() {
-            if !line.flowing {
-                self.rtc.direct_api().remove_stream_tx(line.ssrc);
-            }
-        }
-        result
-    }
-
-    /// Takes the senders that the library made off again, until there is
-    /// something to send ([`Peer::write`]); notes those of our tracks.
-    fn take_lines(&mut self, plan: &Plan) -> Result<(), OfferError> {
-        for section in &plan.known {
-            let (Some(choice), true) = (&section.choice, section.does.send || section.does.hear)
-            else {
-                continue;
-            };
-            let is_ours = section.does.send;
-            let place = match section.kind {
-                Kind::Audio => &mut self.audio,
-                _ => &mut self.video,
-            };
-            if is_ours && place.is_some() {
-                continue;
-            }
-            let made = made_sender(&mut self.rtc, &section.mid, choice.payload)?;
-            if is_ours {
-                let tracks = self.talks.wanted.link.send.as_ref();
-                *place = Some(Line::new(made, section.kind, choice.payload, tracks));
-            }
-        }
-        Ok(())
     }
 
     /// Takes the answer to our offer.
@@ -467,28 +338,28 @@ impl Peer {
         let pending = self.talks.pending.take().ok_or(AnswerError::Unexpected)?;
         self.declared(|rtc| rtc.sdp_api().accept_answer(pending, answer))
             .map_err(|e| broken(&e))?;
-        let mid = |kind: Kind| {
-            let of_kind = known.iter().find(|k| k.kind == kind && k.does.send);
-            of_kind.map(|k| k.mid.clone())
-        };
         let plan = Plan {
             uses: Vec::new(),
-            audio: mid(Kind::Audio),
-            video: mid(Kind::Video),
+            lines: std::mem::take(&mut self.talks.offered),
             heard: None,
+            taken: Vec::new(),
+            no_pictures: false,
             known,
         };
         self.take_lines(&plan).map_err(|e| broken(&e))?;
         self.add_candidates(&far.candidates);
+        let ([audio, video], relayed) = (OWN.map(|track| plan.own(track)), plan.relayed());
         self.talks.known = plan.known;
         self.talks.far = Some(far);
         self.ufrag = local_credentials(&mut self.rtc).ufrag;
         self.last_heard = now;
         Ok(Answer {
             sdp: String::new(),
-            audio: plan.audio,
-            video: plan.video,
+            audio,
+            video,
             heard: Vec::new(),
+            relayed,
+            no_pictures: false,
         })
     }
 
@@ -500,8 +371,11 @@ impl Peer {
             changes.apply()
         });
         let (offer, pending) = offered?;
-        self.talks.pending = Some(pending);
-        Some(sdp::offer(&offer.to_sdp_string(), &self.talks.place.told))
+        let lines = self.lines.iter();
+        self.talks.offered = lines
+            .map(|line| (line.mid.to_string(), line.source.clone()))
+            .collect();
+        self.propose(&offer, pending).ok()
     }
 
     /// Checks further candidates of a player.
@@ -581,59 +455,6 @@ fn candidate(value: &str) -> Option<Candidate> {
         address.port()
     ))
     .ok()
-}
-
-fn check_payloads(known: &[Known]) -> Result<(), ReadError> {
-    let of = |kind: Kind| {
-        let of_kind = known.iter().filter(move |k| k.kind == kind);
-        let mut all: Vec<u8> = of_kind
-            .filter_map(|k| k.choice.as_ref())
-            .flat_map(Choice::payloads)
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
-    let (audio, video) = (of(Kind::Audio), of(Kind::Video));
-    let own = known.iter().filter_map(|k| k.choice.as_ref());
-    let doubled = own.filter(|c| c.resend == Some(c.payload)).count() > 0;
-    if doubled || audio.iter().any(|pt| video.contains(pt)) {
-        return Err(ReadError::Malformed(
-            "a payload type has two meanings".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// The sender that the library made for a section, which is taken off.
-pub(crate) struct Made {
-    pub mid: Mid,
-    pub ssrc: str0m::rtp::Ssrc,
-    pub resend: Option<str0m::rtp::Ssrc>,
-    pub cname: String,
-}
-
-fn made_sender(rtc: &mut Rtc, mid: &str, payload: u8) -> Result<Made, OfferError> {
-    let mid = Mid::from(mid);
-    let media = rtc
-        .media(mid)
-        .ok_or_else(|| refused("a section was lost"))?;
-    if !media.remote_pts().contains(&payload.into()) {
-        return Err(refused("a payload type was lost"));
-    }
-    let cname = media.cname().to_owned();
-    let mut direct = rtc.direct_api();
-    let sender = direct
-        .stream_tx_by_mid(mid, None)
-        .ok_or_else(|| refused("a section cannot be sent to"))?;
-    let (ssrc, resend) = (sender.ssrc(), sender.rtx());
-    direct.remove_stream_tx(ssrc);
-    Ok(Made {
-        mid,
-        ssrc,
-        resend,
-        cname,
-    })
 }
 
 fn channel_config(channel: crate::link::Channel) -> ChannelConfig {

@@ -11,18 +11,19 @@ use media::{Packet, Track};
 use rand::Rng;
 use str0m::bwe::BweKind;
 use str0m::channel::{ChannelData, ChannelId};
-use str0m::media::{Frequency, MediaData, MediaTime as RtpTime, Mid};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaData, MediaTime as RtpTime, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc};
 
 use crate::clock::{Clock, rate};
 use crate::doorbell::lock;
-use crate::link::{LinkEvent, Message, Tracks};
+use crate::link::{LinkEvent, Message};
 use crate::microphone::Sound;
 use crate::negotiate::{Made, Negotiated};
-use crate::sdp::{self, Kind, LARGEST_MESSAGE};
-use crate::viewer::{Reason, Slot};
+use crate::relay::{Errand, KeyFirst, KeyGate, Relay, SenderClock, Unit};
+use crate::sdp::{self, LARGEST_MESSAGE};
+use crate::viewer::{Reason, Slot, ViewerId};
 
 /// Sent packets that can be sent again, per track: two seconds of 1.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
@@ -36,9 +37,6 @@ const RESEND_AGE: Duration = Duration::from_millis(1_500);
 /// repeating makes it fuller, so requests are dropped and the player comes
 /// back with a key frame request.
 const RESEND_SHARE: f32 = 0.3;
-
-/// Least time between two requests for a key frame.
-const KEY_EVERY: Duration = Duration::from_millis(250);
 
 /// Rounds of the library without progress in time before it is given a rest.
 /// A large key frame takes some hundred.
@@ -62,36 +60,55 @@ pub(crate) struct Datagram {
     pub bytes: Vec<u8>,
 }
 
+/// Where a track comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The holder of the [`crate::Viewer`].
+    Own(Track),
+    /// Another connection.
+    Relay(Relay),
+}
+
+impl Source {
+    pub(crate) fn kind(&self) -> Track {
+        match self {
+            Self::Own(track) => *track,
+            Self::Relay(relay) => relay.kind,
+        }
+    }
+}
+
 /// One track on its way to the far side.
 pub(crate) struct Line {
     pub mid: Mid,
+    pub source: Source,
     payload: u8,
     pub ssrc: Ssrc,
     pub resend: Option<Ssrc>,
     pub sender: sdp::Sender,
     /// Whether the library's sender exists: from the first packet on.
     pub flowing: bool,
+    gate: KeyFirst,
 }
 
 impl Line {
-    pub(crate) fn new(made: Made, kind: Kind, payload: u8, tracks: Option<&Tracks>) -> Self {
-        let track = |t: &Tracks| match kind {
-            Kind::Audio => t.audio.clone(),
-            _ => t.video.clone(),
-        };
+    pub(crate) fn new(made: Made, source: Source, payload: u8, stream: &str, track: &str) -> Self {
         Self {
             mid: made.mid,
+            source,
             payload,
             ssrc: made.ssrc,
             resend: made.resend,
             sender: sdp::Sender {
+                mid: made.mid.to_string(),
                 ssrc: *made.ssrc,
                 resend: made.resend.map(|s| *s),
                 cname: made.cname,
-                stream: tracks.map(|t| t.stream.clone()).unwrap_or_default(),
-                track: tracks.map(track).unwrap_or_default(),
+                stream: stream.to_owned(),
+                track: track.to_owned(),
             },
             flowing: false,
+            gate: KeyFirst::default(),
         }
     }
 }
@@ -101,16 +118,17 @@ pub(crate) struct Peer {
     pub rtc: Rtc,
     pub talks: Negotiated,
     pub ufrag: String,
-    pub audio: Option<Line>,
-    pub video: Option<Line>,
+    pub lines: Vec<Line>,
+    /// What there is for other connections.
+    pub errands: Vec<Errand>,
     channels: Vec<(ChannelId, Arc<str>)>,
     clock: Clock,
+    sender_clock: SenderClock,
     slot: Arc<Mutex<Slot>>,
     began: Instant,
     pub last_heard: Instant,
     connected: bool,
-    key_asked: Option<Instant>,
-    key_pending: bool,
+    keys: KeyGate,
     /// When the library wants to be called again.
     next: Instant,
     limits: (Duration, Duration),
@@ -129,16 +147,16 @@ impl Peer {
             rtc,
             talks,
             ufrag,
-            audio: None,
-            video: None,
+            lines: Vec::new(),
+            errands: Vec::new(),
             channels: Vec::new(),
             clock: Clock::new(rng),
+            sender_clock: SenderClock::default(),
             slot: Arc::default(),
             began: now,
             last_heard: now,
             connected: false,
-            key_asked: None,
-            key_pending: false,
+            keys: KeyGate::default(),
             next: now,
             limits,
         }
@@ -208,34 +226,75 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends a packet.
+    /// Sends a packet of the session.
     pub(crate) fn write(
         &mut self,
         now: Instant,
         packet: &Packet,
         out: &mut Vec<Datagram>,
     ) -> Result<(), Reason> {
+        let own = |line: &Line| line.source == Source::Own(packet.track);
+        let Some(index) = self.lines.iter().position(own) else {
+            return Ok(());
+        };
         if !self.connected {
             return Ok(());
         }
-        self.start(packet.track);
         let stamp = self.clock.stamp(now, packet.track, packet.pts);
-        let line = match packet.track {
-            Track::Audio => &self.audio,
-            Track::Video => &self.video,
+        self.write_line(now, index, stamp.rtp, stamp.wall, packet.data.as_ref(), out)
+    }
+
+    /// Sends what another connection brought.
+    pub(crate) fn relay(
+        &mut self,
+        now: Instant,
+        from: ViewerId,
+        unit: &Unit,
+        out: &mut Vec<Datagram>,
+    ) -> Result<(), Reason> {
+        let is = |line: &Line| match &line.source {
+            Source::Relay(relay) => relay.from == from && unit.mid == Mid::from(&*relay.mid),
+            Source::Own(_) => false,
         };
-        let Some(line) = line else {
+        let Some(index) = self.lines.iter().position(is) else {
             return Ok(());
         };
-        let Some(frequency) = Frequency::new(rate(packet.track)) else {
+        if !self.connected {
+            return Ok(());
+        }
+        let passes = self
+            .lines
+            .get_mut(index)
+            .is_some_and(|l| l.gate.passes(unit));
+        if !passes {
+            self.errands.push(Errand::Key(from, unit.mid));
+            return Ok(());
+        }
+        self.write_line(now, index, unit.rtp, unit.wall, unit.data.clone(), out)
+    }
+
+    fn write_line(
+        &mut self,
+        now: Instant,
+        index: usize,
+        rtp: u64,
+        wall: Instant,
+        data: impl Into<Arc<[u8]>>,
+        out: &mut Vec<Datagram>,
+    ) -> Result<(), Reason> {
+        self.start(index);
+        let Some(line) = self.lines.get(index) else {
+            return Ok(());
+        };
+        let Some(frequency) = Frequency::new(rate(line.source.kind())) else {
             return Ok(());
         };
         let Some(writer) = self.rtc.writer(line.mid) else {
             return Ok(());
         };
-        let time = RtpTime::new(stamp.rtp, frequency);
+        let time = RtpTime::new(rtp, frequency);
         writer
-            .write(line.payload.into(), stamp.wall, time, packet.data.as_ref())
+            .write(line.payload.into(), wall, time, data)
             .map_err(failed)?;
         lock(&self.slot).stats.units_sent += 1;
         self.rtc.handle_input(Input::Timeout(now)).map_err(failed)?;
@@ -245,12 +304,8 @@ impl Peer {
     /// Declares the RTP sender of a track, when its first packet is at hand. A
     /// sender that exists before has sender reports with RTP time 0, which
     /// spoil the player's alignment for its first seconds.
-    fn start(&mut self, track: Track) {
-        let line = match track {
-            Track::Audio => &mut self.audio,
-            Track::Video => &mut self.video,
-        };
-        let Some(line) = line.as_mut().filter(|line| !line.flowing) else {
+    fn start(&mut self, index: usize) {
+        let Some(line) = self.lines.get_mut(index).filter(|line| !line.flowing) else {
             return;
         };
         line.flowing = true;
@@ -263,10 +318,15 @@ impl Peer {
     /// Lets time pass and gives the moment of the next call. An error ends the
     /// connection.
     pub(crate) fn advance(&mut self, now: Instant, out: &mut Vec<Datagram>) -> Result<(), Reason> {
+        let taken = self.talks.taken.iter_mut();
+        let due = taken.filter_map(|taken| taken.keys.advance(now).then_some(taken.mid));
+        for mid in due.collect::<Vec<Mid>>() {
+            self.request_key(mid);
+        }
         self.rtc.handle_input(Input::Timeout(now)).map_err(failed)?;
         self.drain(now, out)?;
-        if self.key_pending {
-            self.want_key(now);
+        if self.keys.advance(now) {
+            lock(&self.slot).want_key();
         }
         let (connect, vanish) = self.limits;
         if !self.connected && now >= self.began + connect {
@@ -318,9 +378,9 @@ impl Peer {
         } else {
             self.began + connect
         };
-        let key = self.key_pending.then_some(self.key_asked).flatten();
-        let key = key.map_or(limit, |asked| asked + KEY_EVERY);
-        self.next.min(limit).min(key)
+        let gates = self.talks.taken.iter().map(|taken| &taken.keys);
+        let keys = gates.chain([&self.keys]).filter_map(KeyGate::due);
+        keys.fold(self.next.min(limit), Instant::min)
     }
 
     fn event(&mut self, now: Instant, event: str0m::Event) -> Result<(), Reason> {
@@ -328,7 +388,7 @@ impl Peer {
         match event {
             E::Connected if !self.connected => {
                 self.connected = true;
-                self.key_asked = Some(now);
+                self.keys.asked(now);
                 lock(&self.slot).connected(now - self.began);
             }
             E::ChannelOpen(id, label) => self.open(id, &label)?,
@@ -339,10 +399,10 @@ impl Peer {
                     self.tell(LinkEvent::ChannelClosed { label })?;
                 }
             }
-            E::MediaData(data) if Some(data.mid) == self.talks.heard => self.hear(&data),
-            E::KeyframeRequest(_) => {
+            E::MediaData(data) => self.media(now, data),
+            E::KeyframeRequest(request) => {
                 lock(&self.slot).stats.key_requests += 1;
-                self.want_key(now);
+                self.want_key(now, request.mid);
             }
             E::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 if let Some(most) = self.talks.estimation {
@@ -354,14 +414,14 @@ impl Peer {
                 let mut slot = lock(&self.slot);
                 slot.stats.rtt = stats.rtt.or(slot.stats.rtt);
             }
-            E::MediaEgressStats(stats) if is(self.video.as_ref(), stats.mid) => {
+            E::MediaEgressStats(stats) if self.sends(Track::Video, stats.mid) => {
                 let mut slot = lock(&self.slot);
                 slot.stats.nacks = stats.nacks;
                 slot.stats.rtt = stats.rtt.or(slot.stats.rtt);
             }
             // The library mixes the reports on pictures with those on their
             // retransmissions; sound has none and takes the same path.
-            E::MediaEgressStats(stats) if is(self.audio.as_ref(), stats.mid) => {
+            E::MediaEgressStats(stats) if self.sends(Track::Audio, stats.mid) => {
                 let mut slot = lock(&self.slot);
                 slot.stats.loss = stats.loss.or(slot.stats.loss);
             }
@@ -410,21 +470,76 @@ impl Peer {
         }
     }
 
-    fn hear(&mut self, data: &MediaData) {
-        lock(&self.slot).sound.push(Sound {
-            time: data.time.numer(),
-            contiguous: data.contiguous,
-            data: Bytes::copy_from_slice(&data.data),
-        });
+    /// Takes a picture or a packet of sound of the far side.
+    fn media(&mut self, now: Instant, data: MediaData) {
+        if Some(data.mid) == self.talks.heard {
+            lock(&self.slot).sound.push(Sound {
+                time: data.time.numer(),
+                contiguous: data.contiguous,
+                data: Bytes::copy_from_slice(&data.data),
+            });
+        }
+        let mut taken = self.talks.taken.iter_mut();
+        let Some(taken) = taken.find(|taken| taken.mid == data.mid) else {
+            return;
+        };
+        let (kind, key) = (taken.kind, data.is_keyframe());
+        if taken.passes(key, data.contiguous) {
+            self.errands.push(Errand::Unit(Unit {
+                mid: data.mid,
+                kind,
+                rtp: data.time.numer(),
+                wall: self.sender_clock.wall(now, kind, &data),
+                key,
+                data: data.data,
+            }));
+        } else if taken.keys.ask(now) {
+            self.request_key(data.mid);
+        }
     }
 
-    fn want_key(&mut self, now: Instant) {
-        let allowed = self.key_asked.is_none_or(|asked| now >= asked + KEY_EVERY);
-        self.key_pending = !allowed;
-        if allowed {
-            self.key_asked = Some(now);
+    /// Somebody who gets a track of the far side needs a key frame.
+    pub(crate) fn ask_key(
+        &mut self,
+        now: Instant,
+        mid: Mid,
+        out: &mut Vec<Datagram>,
+    ) -> Result<(), Reason> {
+        let mut taken = self.talks.taken.iter_mut();
+        if !taken.any(|taken| taken.mid == mid && taken.keys.ask(now)) {
+            return Ok(());
+        }
+        self.request_key(mid);
+        self.rtc.handle_input(Input::Timeout(now)).map_err(failed)?;
+        self.drain(now, out)
+    }
+
+    fn request_key(&mut self, mid: Mid) {
+        let asked = self
+            .rtc
+            .writer(mid)
+            .map(|mut writer| writer.request_keyframe(None, KeyframeRequestKind::Pli));
+        // Before its first packet there is nobody to ask; that will be one.
+        if let Some(Err(error)) = asked {
+            tracing::debug!(%error, "a key frame cannot be asked for");
+        }
+    }
+
+    /// The far side cannot decode what it gets in a section.
+    fn want_key(&mut self, now: Instant, mid: Mid) {
+        let line = self.lines.iter().find(|line| line.mid == mid);
+        if let Some(Source::Relay(relay)) = line.map(|line| &line.source) {
+            let mid = Mid::from(&*relay.mid);
+            self.errands.push(Errand::Key(relay.from, mid));
+        } else if self.keys.ask(now) {
             lock(&self.slot).want_key();
         }
+    }
+
+    /// Whether a section carries this track of the session.
+    fn sends(&self, track: Track, mid: Mid) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| line.mid == mid && line.source == Source::Own(track))
     }
 
     /// Tells the player that this is the end.
@@ -433,10 +548,6 @@ impl Peer {
         let told = self.rtc.close().map_err(failed);
         let _ = told.and_then(|()| self.drain(now, out));
     }
-}
-
-fn is(line: Option<&Line>, mid: Mid) -> bool {
-    line.is_some_and(|line| line.mid == mid)
 }
 
 #[allow(clippy::needless_pass_by_value)] // The shape of `map_err`.

@@ -39,7 +39,7 @@ const MOST_WEIGHTS: usize = 16_000_000;
 
 /// A converted model.
 #[derive(Debug)]
-pub(crate) struct Converted {
+pub struct Converted {
     /// The ONNX file.
     pub bytes: Vec<u8>,
     /// Names and shapes of the inputs, in the order of the file.
@@ -49,7 +49,10 @@ pub(crate) struct Converted {
 }
 
 /// Converts a `.tflite` file.
-pub(crate) fn to_onnx(bytes: &[u8]) -> Result<Converted, Error> {
+///
+/// # Errors
+/// [`Error`]: what it lacks, or which of its operators is not known here.
+pub fn to_onnx(bytes: &[u8]) -> Result<Converted, Error> {
     let model = Model::parse(bytes)?;
     let mut converter = Converter {
         model: &model,

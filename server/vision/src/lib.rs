@@ -18,7 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod analyser;
-mod convert;
+pub mod convert;
 mod detector;
 mod expression;
 mod guided;

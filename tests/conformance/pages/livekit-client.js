@@ -20,6 +20,11 @@ window.client = {
       track.attach(video);
       note(`subscribed ${track.kind}`, { identity: participant.identity });
     });
+    room.on(RoomEvent.TrackSubscriptionFailed, (sid, { identity }, reason) =>
+      note("subscription failed", { sid, identity, reason }),
+    );
+    room.on(RoomEvent.TrackUnsubscribed, ({ kind }) => note(`unsubscribed ${kind}`));
+    room.on(RoomEvent.TrackMuted, ({ kind }, { identity }) => note(`muted ${kind}`, { identity }));
     room.on(RoomEvent.DataReceived, (payload, participant, _kind, topic) =>
       note("data", { topic, from: participant?.identity, text: new TextDecoder().decode(payload) }),
     );
@@ -45,6 +50,18 @@ window.client = {
   async speak() {
     await room.localParticipant.setMicrophoneEnabled(true);
     return room.localParticipant.getTrackPublication(Track.Source.Microphone).trackSid;
+  },
+  /** The energy of the sound that was received of a participant so far (as of `getStats`). */
+  async energy(identity) {
+    const [publication] = [...room.remoteParticipants.get(identity).audioTrackPublications.values()];
+    const stats = await publication.track.receiver.getStats();
+    const inbound = [...stats.values()].find(({ type }) => type === "inbound-rtp");
+    return inbound.totalAudioEnergy;
+  },
+  /** Publishes the fake camera, in the codec of this server. */
+  async film() {
+    await room.localParticipant.setCameraEnabled(true, undefined, { videoCodec: "h264", simulcast: false });
+    return room.localParticipant.getTrackPublication(Track.Source.Camera).trackSid;
   },
   async mute() {
     await room.localParticipant.setMicrophoneEnabled(false);

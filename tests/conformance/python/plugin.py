@@ -1,8 +1,8 @@
 """An agent of the LiveKit framework with an avatar plugin of some vendor, unmodified.
 
-The agent is in a room of its own, and has the plugin bring an avatar into it; then it says
+The agent is in a room of its customer, and has the plugin bring an avatar into it; then it says
 something, and says something more that is cut. What the avatar shows and sounds like meanwhile is
-watched where it comes from, in the room of its session.
+watched by a person in that very room.
 """
 
 import asyncio
@@ -51,21 +51,14 @@ def avatar_of(plugin: str, given: dict):
     return module, make[plugin]()
 
 
-def token(given: dict, room: str, identity: str, kind: str = "standard") -> str:
+def token(given: dict, identity: str, kind: str = "standard") -> str:
     return (
         api.AccessToken(given["livekit"]["key"], given["livekit"]["secret"])
         .with_identity(identity)
         .with_kind(kind)
-        .with_grants(api.VideoGrants(room_join=True, room=room, agent=kind == "agent"))
+        .with_grants(api.VideoGrants(room_join=True, room=given["room"], agent=kind == "agent"))
         .to_jwt()
     )
-
-
-async def sessions(given: dict) -> set[str]:
-    """The sessions of the server."""
-    http = utils.http_context.http_session()
-    async with http.get(f"{given['server']}/v1/sessions", headers={"x-api-key": given["key"]}) as answer:
-        return {session["id"] for session in (await answer.json())["sessions"]}
 
 
 def in_job(module, room: rtc.Room) -> None:
@@ -94,17 +87,17 @@ async def main(given: dict) -> None:
     observer = Observer()
     agent, viewer = rtc.Room(), rtc.Room()
     async with utils.http_context.open():
-        await agent.connect(given["url"], token(given, given["room"], "agent", "agent"))
+        # It talks and does not watch, as agents without a camera task do.
+        alone = rtc.RoomOptions(auto_subscribe=False)
+        await agent.connect(given["url"], token(given, "agent", "agent"), alone)
         session = AgentSession()
         module, avatar = avatar_of(given["plugin"], given)
         in_job(module, agent)
-        observer.follow(viewer)
+        observer.follow(viewer, avatar.avatar_identity)
         try:
-            before = await sessions(given)
+            await viewer.connect(given["url"], token(given, "person"))
             await start(session, avatar, agent, given)
             observer.note("avatar joined", tracks=tracks_of(agent, avatar.avatar_identity))
-            (there,) = await sessions(given) - before
-            await viewer.connect(given["url"], token(given, there, "person"))
             await speak(observer, session, given)
         finally:
             await session.aclose()

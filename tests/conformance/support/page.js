@@ -27,19 +27,25 @@ async function bundle(name) {
  * tells is in `notes()`, each with the time of the page.
  */
 export async function openClient(browser, name) {
-  const script = await bundle(name);
-  const site = await elsewhere(
-    `<!doctype html><meta charset="utf-8"><title>${name}</title>` +
-      `<video autoplay playsinline></video><script>${script}</script>`,
-  );
-  const page = await browser.open(site.url);
+  const { url, stop } = await site(name);
+  const page = await browser.open(url);
   const said = [];
   page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`.slice(0, 400)));
-  page.once("close", () => site.stop());
+  page.once("close", stop);
   return new Client(page, said);
 }
 
-class Client {
+/** A site with `pages/<name>.js` on it. */
+export async function site(name) {
+  const script = await bundle(name);
+  return elsewhere(
+    `<!doctype html><meta charset="utf-8"><title>${name}</title>` +
+      `<video autoplay playsinline></video><script>${script}</script>`,
+  );
+}
+
+/** A client on a page, whatever drives it. */
+export class Client {
   constructor(page, said) {
     this.page = page;
     this.said = said;
@@ -83,7 +89,7 @@ class Client {
 
   /** Begins to record what the page shows and plays. */
   watch() {
-    return watch(this.page);
+    return watch(this.page, "video");
   }
 
   /** Ends the recording: what was seen, heard and noted. */

@@ -108,6 +108,14 @@ test("FULL: text is spoken, told, cut and stopped, with an open microphone", { t
   await stopped(client);
 });
 
+test("FULL: a session that ends by itself says so before its room is gone", { timeout: CAP_MS }, async () => {
+  const client = await started({ mode: "FULL", max_session_duration: 8 });
+  const { data: reason } = await client.until("session.disconnected");
+  assert.equal(reason, "SERVER_INITIATED", "what the SDK makes of session.stopped");
+  await stage.server.untilFree();
+  assert.deepEqual(client.page.faults, []);
+});
+
 test("a wrong key, a used token and a second start are refused in the vendor's words", { timeout: CAP_MS }, async () => {
   const { server } = stage;
   const refused = await fetch(`${server.url}/v1/sessions/token`, {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CAP_MS, setStage } from "../support/stage.js";
-import { SPEECH_MS, speech } from "../support/speech.js";
-import { checkHeard, checkMouth, checkPictures } from "../support/verdict.js";
+import { AUDIBLE } from "../../browser/support/analysis.js";
+import { CAP_MS, roomToken, setStage } from "../support/stage.js";
+import { checkSteady } from "../support/verdict.js";
+import { watchSpeech } from "../support/watch.js";
 
 const SECOND = 25;
-const RATE = 24_000;
 const HIGH = { width: 1_280, height: 720 };
 
 const stage = setStage("livekit-client", { browser: [] });
@@ -21,18 +21,6 @@ async function joined(options) {
   await client.until("subscribed audio");
   await client.pictures(SECOND);
   return { session, client };
-}
-
-async function watchSpeech({ session, client }) {
-  await client.watch();
-  await client.pictures(SECOND);
-  const { at: from } = await client.mark("push");
-  await stage.server.push(session.session_id, speech(RATE), RATE);
-  await client.pictures((SECOND * (SPEECH_MS + 1_500)) / 1_000);
-  const seen = await client.watched();
-  checkPictures(seen, HIGH);
-  const heard = checkHeard(seen, speech(RATE), RATE, { from });
-  checkMouth(seen, heard, { begin: seen.frames[0].at, end: from });
 }
 
 async function left({ session, client }) {
@@ -51,7 +39,7 @@ describe("livekit-client", () => {
     test(`${path}: sees, hears, speaks, sends and leaves`, { timeout: CAP_MS }, async () => {
       const there = await joined(options);
       const { session, client } = there;
-      await watchSpeech(there);
+      await watchSpeech(stage.server, client, session.session_id, HIGH);
 
       const microphone = await client.call("speak");
       assert.match(microphone, /^TR/);
@@ -66,11 +54,11 @@ describe("livekit-client", () => {
 
   test("resumes when its signalling is lost, and joins again when all is lost", { timeout: CAP_MS }, async () => {
     const there = await joined({});
-    const { client } = there;
+    const { session, client } = there;
     await client.call("loseSignal");
     await client.until("reconnected");
     await client.pictures(SECOND);
-    await watchSpeech(there);
+    await watchSpeech(stage.server, client, session.session_id, HIGH);
     await client.call("loseAll");
     await client.until("reconnected", 2);
     await client.until("subscribed video", 2);
@@ -78,6 +66,48 @@ describe("livekit-client", () => {
     assert.ok(await client.call("connected"));
     await left(there);
   });
+
+  for (const [path, options] of [
+    ["one peer connection", {}],
+    ["two peer connections", { singlePeerConnection: false }],
+  ]) {
+    test(`guests see and hear each other: ${path}`, { timeout: CAP_MS }, async () => {
+      const url = `ws://${stage.server.host}`;
+      const name = `guests-${path.split(" ")[0]}`;
+      const enter = async (identity) => {
+        const client = await stage.openClient("livekit-client");
+        await client.call("connect", url, roomToken(name, identity), options);
+        return client;
+      };
+      const [anna, bob] = [await enter("anna"), await enter("bob")];
+      assert.match(await anna.call("film"), /^TR/);
+      assert.match(await anna.call("speak"), /^TR/);
+      const { identity } = await bob.until("subscribed video");
+      assert.equal(identity, "anna");
+      await bob.until("subscribed audio");
+      await bob.pictures(SECOND);
+      await bob.watch();
+      // Chromium's fake microphone beeps every second, and its fake camera moves all the time.
+      await bob.pictures(3 * SECOND);
+      const seen = await bob.watched();
+      const { width, height } = seen.frames.at(-1);
+      assert.ok(width >= 320 && height >= 180, `${width}x${height}`);
+      checkSteady(seen);
+      assert.ok(Math.max(...seen.levels.map(([, rms]) => rms)) > AUDIBLE, "the beeps are heard");
+
+      // One who comes later sees what was there before.
+      const carl = await enter("carl");
+      await carl.until("subscribed video");
+      await carl.pictures(SECOND);
+
+      await anna.call("mute");
+      await bob.until("muted audio");
+      await anna.call("leave");
+      await bob.until("unsubscribed video");
+      for (const client of [anna, bob, carl]) assert.deepEqual(client.page.faults, []);
+      await Promise.all([bob.call("leave"), carl.call("leave")]);
+    });
+  }
 
   test("is told when the session ends", { timeout: CAP_MS }, async () => {
     const { session, client } = await joined({});

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CAP_MS, setStage } from "../support/stage.js";
-import { SPEECH_MS, speech } from "../support/speech.js";
-import { checkHeard, checkMouth, checkPictures } from "../support/verdict.js";
+import { watchSpeech } from "../support/watch.js";
 import { whipEndpoint } from "../support/whip.js";
 
-const SECOND = 25;
-const RATE = 24_000;
 const BEARER = "key-of-the-media-server";
 
 const stage = setStage("whip", { browser: [] });
@@ -19,18 +16,7 @@ test("a session is pushed to a WHIP endpoint and received by Chromium", { timeou
   t.after(() => endpoint.stop());
   await server.api("POST", `/v1/sessions/${id}/whip`, { url: endpoint.url, bearer: BEARER });
   await client.until("connected");
-  await client.pictures(SECOND);
-  await client.watch();
-  await client.pictures(SECOND);
-  const { at: from } = await client.mark("push");
-  await server.push(id, speech(RATE), RATE);
-  await client.pictures((SECOND * (SPEECH_MS + 1_500)) / 1_000);
-  const seen = await client.watched();
-
-  checkPictures(seen, { width: 512, height: 512 });
-  const heard = checkHeard(seen, speech(RATE), RATE, { from });
-  checkMouth(seen, heard, { begin: seen.frames[0].at, end: from });
-
+  await watchSpeech(server, client, id, { width: 512, height: 512 });
   await server.end(id);
   await server.untilFree();
   const [refused, offer, ...after] = endpoint.requests;

@@ -76,12 +76,18 @@ pub(crate) async fn languages(_: Known, Shared(state): Shared<Arc<State>>) -> Re
     )
 }
 
-/// `GET /v1/users/credits`. Nothing is billed here; clients that refuse to
-/// start without credits see that there are some.
-pub(crate) async fn credits(_: Known) -> Response {
+/// `GET /v1/users/credits`. Nothing is billed here. What a credit buys at the
+/// vendor, a minute of a session, is what is counted: the minutes of all
+/// sessions that could begin now. None are used up by them.
+pub(crate) async fn credits(_: Known, Shared(state): Shared<Arc<State>>) -> Response {
+    let settings = state.engine.settings();
+    let free = settings
+        .max_sessions
+        .saturating_sub(state.engine.list().len());
+    let minutes = free as u64 * (settings.limits.max_duration_s / 60);
     answer(
         StatusCode::OK,
-        json!({ "credits_left": 1_000_000, "unlimited": true }),
-        "Credits",
+        json!({ "credits_left": minutes, "unlimited": true }),
+        "Credits: minutes of sessions that could begin now; nothing is billed",
     )
 }

@@ -17,9 +17,12 @@ use std::time::Duration;
 use media::Turn;
 use serde_json::json;
 use session::{CloseReason, Event};
+use wire::Refusal;
+use wire::control::Command;
+use wire::realtime::Message;
 
-use crate::liveavatar::control::{self, Command, Events};
-use crate::liveavatar::realtime::{self, Realtime, Refusal};
+use crate::liveavatar::control::Events;
+use crate::liveavatar::realtime::{self, Realtime};
 use crate::streaming::chat;
 use crate::vendor::feed::{Feed, Step};
 use crate::vendor::playback::{Heard, Playback};
@@ -103,8 +106,7 @@ pub(crate) struct Conversation {
     missed: VecDeque<String>,
     events: Events,
     actions: VecDeque<Action>,
-    /// Whether the room was told of the end.
-    stopped: bool,
+    /// Whether the session is over, and everybody was told.
     over: bool,
 }
 
@@ -121,7 +123,6 @@ impl Conversation {
             missed: VecDeque::new(),
             events: Events::new(session),
             actions: VecDeque::new(),
-            stopped: false,
             over: false,
         }
     }
@@ -157,7 +158,7 @@ impl Conversation {
     /// Takes a message of the realtime client. `now` is any clock that does
     /// not go back.
     pub(crate) fn realtime(&mut self, now: Duration, text: &str) {
-        let (message, name) = realtime::parse(text);
+        let (message, name) = wire::realtime::parse(text);
         let name = name.as_deref();
         let message = match message {
             Ok(message) => message,
@@ -165,29 +166,29 @@ impl Conversation {
         };
         self.actions.push_back(Action::Touch);
         match message {
-            realtime::Message::Speak(bytes) => {
+            Message::Speak(bytes) => {
                 let steps = self.feed.sound(now, &bytes);
                 self.run(steps, name);
                 self.send_realtime(&realtime::taken("agent.audio_buffer_appended", name));
             }
-            realtime::Message::SpeakEnd => {
+            Message::SpeakEnd => {
                 let steps = self.feed.end();
                 self.run(steps, name);
                 self.send_realtime(&realtime::taken("agent.audio_buffer_committed", name));
             }
-            realtime::Message::Interrupt => {
+            Message::Interrupt => {
                 self.interrupt();
                 self.send_realtime(&realtime::taken("agent.audio_buffer_cleared", name));
             }
-            realtime::Message::StartListening => self.listen(true),
-            realtime::Message::StopListening => self.listen(false),
-            realtime::Message::KeepAlive => {}
-            realtime::Message::Start(rate) => {
+            Message::StartListening => self.listen(true),
+            Message::StopListening => self.listen(false),
+            Message::KeepAlive => {}
+            Message::Start(rate) => {
                 if let Some(rate) = rate {
                     self.feed.set_rate(rate);
                 }
             }
-            realtime::Message::Unknown(kind) => {
+            Message::Unknown(kind) => {
                 let text = format!("there is no message '{kind}'; it was passed over");
                 self.send_realtime(&realtime::warning("unknown_message", &text, name));
             }
@@ -205,7 +206,7 @@ impl Conversation {
 
     /// Takes a command from the room.
     pub(crate) fn control(&mut self, payload: &[u8]) {
-        let (command, name) = control::parse(payload);
+        let (command, name) = wire::control::parse(payload);
         let name = name.as_deref();
         let command = match command {
             Ok(command) => command,
@@ -459,21 +460,16 @@ impl Conversation {
         }
     }
 
-    /// The session is about to be closed: those in its room learn why before
-    /// the room is gone.
-    pub(crate) fn stopping(&mut self, reason: CloseReason) {
-        if self.kind == Kind::Full && !self.stopped {
-            self.stopped = true;
-            let event = self.events.stopped(reason_of(reason));
-            self.actions.push_back(Action::Send(To::Control, event));
-        }
-    }
-
+    /// Tells everybody why the session is over.
     fn close(&mut self, reason: CloseReason) {
         self.over = true;
-        self.stopping(reason);
         let reason = reason_of(reason);
+        if self.kind == Kind::Full {
+            let event = self.events.stopped(reason);
+            self.actions.push_back(Action::Send(To::Control, event));
+        }
         if self.connected {
+            self.send_realtime(&realtime::stopped(reason));
             self.send_realtime(&realtime::state("closing"));
             let mut closed = realtime::state("closed");
             closed["reason"] = reason.into();

@@ -14,9 +14,10 @@ use session::{CloseReason, Event};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use wire::Refusal;
+use wire::control::COMMANDS;
 
 use crate::liveavatar::control;
-use crate::liveavatar::realtime::Refusal;
 use crate::problem::{Code, Problem};
 use crate::speak::{SpeakMode, open_sound, say};
 use crate::state::State;
@@ -35,10 +36,6 @@ pub(crate) const OUTPUTS: usize = 256;
 
 /// Clients of one session at the chat WebSocket. It is meant for one.
 const CHATS: usize = 8;
-
-/// How long the last event of a session has to reach the room before the room
-/// is closed.
-const FAREWELL: Duration = Duration::from_millis(150);
 
 /// How often is looked whether anybody is there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -119,7 +116,6 @@ pub(crate) fn start(
         chats: Vec::new(),
         started: Instant::now(),
         absent_since: None,
-        stopping: None,
         visited: visited.clone(),
     };
     let live = Live {
@@ -153,8 +149,6 @@ struct Task {
     chats: Vec<Client>,
     started: Instant,
     absent_since: Option<Instant>,
-    /// When it is to be closed.
-    stopping: Option<Instant>,
     visited: Arc<AtomicBool>,
 }
 
@@ -180,10 +174,6 @@ impl Task {
                 event = next(&mut self.in_room) => self.room(event),
                 Some(input) = self.inputs.recv() => self.input(input).await,
                 () = at(deadline) => self.conversation.tick(self.started.elapsed()),
-                () = at(self.stopping) => {
-                    self.stopping = None;
-                    self.handle.close(CloseReason::Client);
-                }
                 _ = look.tick() => self.look(),
             }
             self.act().await;
@@ -244,11 +234,7 @@ impl Task {
             }
             Input::Interrupt => self.conversation.interrupt(),
             Input::Listen(listening) => self.conversation.listen(listening),
-            Input::Stop => {
-                self.conversation.stopping(CloseReason::Client);
-                self.stopping
-                    .get_or_insert_with(|| Instant::now() + FAREWELL);
-            }
+            Input::Stop => self.handle.close(CloseReason::Client),
         }
     }
 
@@ -272,7 +258,7 @@ impl Task {
                 self.people.remove(identity);
             }
             RoomEvent::Data { topic, payload, .. } => match self.kind {
-                Kind::Full if topic.as_deref() == Some(control::COMMANDS) => {
+                Kind::Full if topic.as_deref() == Some(COMMANDS) => {
                     self.conversation.control(payload);
                 }
                 Kind::Streaming => {

@@ -6,7 +6,6 @@
 //! the task that runs it, [`table`] the memory of all of them.
 
 pub(crate) mod address;
-pub(crate) mod audio;
 pub(crate) mod body;
 pub(crate) mod conversation;
 pub(crate) mod feed;

@@ -49,8 +49,23 @@ static ROOMS: LazyLock<Rooms> = LazyLock::new(|| {
     }
 });
 
-/// An engine of its own, for tests that fill or stop it.
+/// An engine of its own, for tests that fill it.
 pub fn engine(max_sessions: usize) -> Engine {
+    start(
+        max_sessions,
+        session::Limits {
+            max_text_bytes: MAX_TEXT,
+            ..session::Limits::default()
+        },
+    )
+}
+
+/// An engine of its own, for tests in which sessions end.
+pub fn engine_with(limits: session::Limits) -> Engine {
+    start(10, limits)
+}
+
+fn start(max_sessions: usize, limits: session::Limits) -> Engine {
     // Removed with the process: it must outlive every session.
     let recordings = tempfile::tempdir().unwrap().keep();
     let endpoint = transport::Endpoint::bind(&transport::Settings {
@@ -60,10 +75,7 @@ pub fn engine(max_sessions: usize) -> Engine {
     });
     let settings = Settings {
         max_sessions,
-        limits: session::Limits {
-            max_text_bytes: MAX_TEXT,
-            ..session::Limits::default()
-        },
+        limits,
         default_avatar: "nora".into(),
         default_voice: "joe".into(),
         ..Settings::default()

@@ -67,7 +67,7 @@ pub(crate) struct Unread {}
 pub(crate) struct SignalResponse {
     #[prost(
         oneof = "Response",
-        tags = "1, 2, 3, 4, 5, 6, 8, 9, 11, 16, 17, 18, 19, 20, 22, 23, 25"
+        tags = "1, 2, 3, 4, 5, 6, 8, 9, 11, 16, 17, 18, 19, 20, 21, 22, 23, 25"
     )]
     pub message: Option<Response>,
 }
@@ -107,6 +107,8 @@ pub(crate) enum Response {
     Reconnect(ReconnectResponse),
     #[prost(message, tag = "20")]
     PongResp(Pong),
+    #[prost(message, tag = "21")]
+    SubscriptionResponse(SubscriptionResponse),
     #[prost(message, tag = "22")]
     RequestResponse(RequestResponse),
     #[prost(message, tag = "23")]
@@ -268,6 +270,17 @@ pub(crate) struct UpdateSubscription {
     pub track_sids: Vec<String>,
     #[prost(bool, tag = "2")]
     pub subscribe: bool,
+    #[prost(message, repeated, tag = "3")]
+    pub participant_tracks: Vec<ParticipantTracks>,
+}
+
+/// Tracks of one participant.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ParticipantTracks {
+    #[prost(string, tag = "1")]
+    pub participant_sid: String,
+    #[prost(string, repeated, tag = "2")]
+    pub track_sids: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -282,6 +295,22 @@ pub(crate) struct TrackSettings {
 pub(crate) struct SubscriptionPermission {
     #[prost(bool, tag = "1")]
     pub all_participants: bool,
+    #[prost(message, repeated, tag = "2")]
+    pub track_permissions: Vec<TrackPermission>,
+}
+
+/// What one participant may have of another.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TrackPermission {
+    #[prost(string, tag = "1")]
+    pub participant_sid: String,
+    #[prost(bool, tag = "2")]
+    pub all_tracks: bool,
+    #[prost(string, repeated, tag = "3")]
+    pub track_sids: Vec<String>,
+    /// In place of `participant_sid`, where that is empty.
+    #[prost(string, tag = "4")]
+    pub participant_identity: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -376,6 +405,24 @@ pub(crate) struct Pong {
     /// Unix time, ms.
     #[prost(int64, tag = "2")]
     pub timestamp: i64,
+}
+
+/// What became of a subscription.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SubscriptionResponse {
+    #[prost(string, tag = "1")]
+    pub track_sid: String,
+    #[prost(enumeration = "SubscriptionError", tag = "2")]
+    pub err: i32,
+}
+
+/// Why a track cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+pub(crate) enum SubscriptionError {
+    Unknown = 0,
+    CodecUnsupported = 1,
+    TrackNotFound = 2,
 }
 
 /// How many more sections the client's next offer needs.

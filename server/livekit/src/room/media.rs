@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::proto::{
     Action as AfterLeave, AddTrack, DisconnectReason, MediaSectionsRequirement, Refusal,
-    RequestResponse, Response, SessionDescription, State, TrackInfo, TrackPublished,
+    RequestResponse, Response, SessionDescription, Source, State, TrackInfo, TrackPublished,
     TrackSubscribed, TrackType, TrackUnpublished,
 };
 
@@ -16,20 +16,9 @@ use super::{Action, Event, MemberId, PeerId, Room, leave};
 /// sound, twice for changes between devices.
 const MOST_TRACKS: usize = 8;
 
-/// Whose packets are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feed {
-    /// The session's.
-    Session,
-    /// Those that come over this connection.
-    Peer(PeerId),
-}
-
-/// What is sent to a guest.
+/// What a guest is sent of the avatar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sending {
-    /// Whose packets.
-    pub feed: Feed,
     /// Name of the media stream in the description.
     pub stream: String,
     /// Name of the audio track.
@@ -63,10 +52,14 @@ pub struct Heard {
 pub struct Answered {
     /// The answer.
     pub sdp: String,
-    /// The section in which sound is sent.
+    /// The section in which the avatar's sound is sent.
     pub audio: Option<String>,
-    /// The section in which pictures are sent.
+    /// The section in which its pictures are sent.
     pub video: Option<String>,
+    /// Tracks of other guests that are sent: section and track.
+    pub forwarded: Vec<(String, String)>,
+    /// Whether pictures were left out because the guest cannot decode them.
+    pub no_pictures: bool,
     /// Sections from which something is taken.
     pub heard: Vec<Heard>,
 }
@@ -94,6 +87,13 @@ impl Room {
             mid_to_track_id.extend(answered.audio.clone().map(|mid| (mid, sending.audio)));
             mid_to_track_id.extend(answered.video.clone().map(|mid| (mid, sending.video)));
         }
+        let tracks = answered.forwarded.iter().map(|(_, track)| track.clone());
+        let tracks = tracks.collect();
+        mid_to_track_id.extend(answered.forwarded);
+        let single = matches!(
+            self.members.get(&member).map(|m| &m.seat),
+            Some(Seat::Guest(guest)) if guest.single
+        );
         let news = self.bind(member, &answered.heard);
         self.respond(
             member,
@@ -104,11 +104,14 @@ impl Room {
                 mid_to_track_id,
             }),
         );
+        if single {
+            self.forwarded(member, tracks, answered.no_pictures);
+        }
         self.publish(member, news);
     }
 
-    /// An offer was made, or why not.
-    pub fn offered(&mut self, now: Instant, peer: PeerId, result: Result<String, String>) {
+    /// An offer was made, or why not; `None` when there was nothing to offer.
+    pub fn offered(&mut self, now: Instant, peer: PeerId, result: Result<Option<String>, String>) {
         let Some(member) = self.peers.get(&peer).copied() else {
             return;
         };
@@ -117,17 +120,12 @@ impl Room {
             self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
             return;
         };
-        let mut mid_to_track_id = HashMap::new();
-        if let Some(sending) = self.sending(member) {
-            for (mid, kind) in sections(&sdp) {
-                let track = match kind {
-                    "audio" => &sending.audio,
-                    "video" => &sending.video,
-                    _ => continue,
-                };
-                mid_to_track_id.insert(mid.to_owned(), track.clone());
-            }
-        }
+        let Some(sdp) = sdp else {
+            self.offer_taken(member);
+            return;
+        };
+        let tracks = sections(&sdp).map(|(mid, track)| (mid.to_owned(), track.to_owned()));
+        let mid_to_track_id = tracks.collect();
         let Some((_, guest)) = self.guest_mut(member) else {
             return;
         };
@@ -146,11 +144,22 @@ impl Room {
 
     /// Whether an answer was taken.
     pub fn accepted(&mut self, now: Instant, peer: PeerId, taken: bool) {
-        if let Some(member) = self.peers.get(&peer).copied()
-            && !taken
-        {
+        let Some(member) = self.peers.get(&peer).copied() else {
+            return;
+        };
+        if taken {
+            self.offer_taken(member);
+        } else {
             let leave = leave(DisconnectReason::MediaFailure, AfterLeave::Reconnect);
             self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
+        }
+    }
+
+    /// A guest with two connections may be made a further offer.
+    fn offer_taken(&mut self, id: MemberId) {
+        if let Some((_, guest)) = self.guest_mut(id) {
+            guest.subscriptions.offering = false;
+            self.reforward();
         }
     }
 
@@ -207,6 +216,7 @@ impl Room {
                 track.mid = None;
             }
             self.actions.push_back(Action::Close { peer });
+            self.reforward();
             return;
         }
         let leave = leave(DisconnectReason::ConnectionTimeout, AfterLeave::Reconnect);
@@ -227,12 +237,18 @@ impl Room {
             Some(Seat::Guest(guest)) if guest.single
         );
         let send = self.sending(id).filter(|_| single);
+        let forwards = if single {
+            self.forwards(id)
+        } else {
+            Vec::new()
+        };
         if let Some(peer) = peer {
             self.actions.push_back(Action::Answer {
                 peer,
                 id: offer.id,
                 offer: offer.sdp,
                 send,
+                forwards,
                 hear,
             });
         }
@@ -254,10 +270,17 @@ impl Room {
     /// Offers a guest with two connections what it gets.
     pub(super) fn offer_to(&mut self, id: MemberId) {
         let send = self.sending(id);
+        let forwards = self.forwards(id);
         let peer = self.new_peer(id);
         if let Some((_, guest)) = self.guest_mut(id) {
             guest.subscriber = Some(Peer::new(peer));
-            self.actions.push_back(Action::Offer { peer, send });
+            guest.subscriptions.told = forwards.iter().map(|f| f.track.clone()).collect();
+            guest.subscriptions.offering = true;
+            self.actions.push_back(Action::Offer {
+                peer,
+                send,
+                forwards,
+            });
         }
     }
 
@@ -266,16 +289,23 @@ impl Room {
         if let Some((_, guest)) = self.guest_mut(id)
             && let Some(peer) = guest.subscriber
         {
+            guest.subscriptions.offering = true;
+            // A restart carries what the last answer took.
+            guest.subscriptions.told.clear();
             self.actions.push_back(Action::Restart { peer: peer.id });
         }
     }
 
-    /// Tells guests that there is something to be got now.
-    pub(super) fn offer_publisher(&mut self) {
-        let Some(publisher) = self.publisher else {
+    /// Tells guests that the avatar is there now.
+    pub(super) fn offer_avatar(&mut self, avatar: MemberId) {
+        if self
+            .members
+            .get(&avatar)
+            .is_none_or(|m| m.tracks.is_empty())
+        {
             return;
-        };
-        let ids: Vec<MemberId> = self.guests().filter(|id| *id != publisher).collect();
+        }
+        let ids: Vec<MemberId> = self.guests().collect();
         for id in ids {
             let Some((_, guest)) = self.guest_mut(id) else {
                 continue;
@@ -290,21 +320,16 @@ impl Room {
         }
     }
 
-    /// What a guest gets.
-    fn sending(&self, id: MemberId) -> Option<Sending> {
-        let publisher = self.publisher.filter(|publisher| *publisher != id)?;
+    /// What a guest gets of the avatar.
+    pub(super) fn sending(&self, id: MemberId) -> Option<Sending> {
         if !self.members.get(&id)?.grants.subscribes() {
             return None;
         }
-        let member = self.members.get(&publisher)?;
-        let feed = match &member.seat {
-            Seat::Resident(_) => Feed::Session,
-            Seat::Guest(guest) => Feed::Peer(guest.publisher?.id),
-        };
+        let mut residents = self.members.values();
+        let member = residents.find(|m| matches!(m.seat, Seat::Resident(_)) && m.shows())?;
         let audio = member.track(TrackType::Audio)?;
         let video = member.track(TrackType::Video)?;
         Some(Sending {
-            feed,
             stream: format!("{}|{}", member.sid, video.info.stream),
             audio: audio.info.sid.clone(),
             video: video.info.sid.clone(),
@@ -335,13 +360,18 @@ impl Room {
         } else {
             "TR_A"
         });
+        let has_room = self.has_room_for_track();
         let Some((profile, _)) = self.guest_mut(id) else {
             return;
         };
-        let refusal = if !profile.publishes() {
+        let is_known = profile.tracks.iter().any(|t| t.cid == wanted.cid);
+        let source = Source::try_from(wanted.source).unwrap_or(Source::Unknown);
+        let refusal = if !profile.grants.publishes_from(source) {
             Some((Refusal::NotAllowed, "the token does not allow to publish"))
-        } else if profile.tracks.len() >= MOST_TRACKS {
+        } else if profile.tracks.len() >= MOST_TRACKS && !is_known {
             Some((Refusal::LimitExceeded, "too many tracks"))
+        } else if !has_room && !is_known {
+            Some((Refusal::LimitExceeded, "too many tracks in this room"))
         } else {
             None
         };
@@ -483,27 +513,8 @@ impl Room {
                 self.events.push_back(Event::Microphone { identity, on });
             }
         }
-        self.elect();
         self.announce(id);
-        self.offer_publisher();
-    }
-
-    /// In a room without an avatar of its own, the first guest with sound and
-    /// picture is the one.
-    fn elect(&mut self) {
-        let whole = |id: &MemberId| {
-            self.members.get(id).is_some_and(|m| {
-                let bound = |kind| {
-                    let track = m.track(kind);
-                    let resident = matches!(m.seat, Seat::Resident(_));
-                    track.is_some_and(|t| resident || t.mid.is_some())
-                };
-                bound(TrackType::Audio) && bound(TrackType::Video)
-            })
-        };
-        if !self.publisher.is_some_and(|id| whole(&id)) {
-            self.publisher = self.members.keys().copied().find(whole);
-        }
+        self.reforward();
     }
 }
 
@@ -514,11 +525,12 @@ struct Bound {
     gone: Vec<TrackInfo>,
 }
 
-/// Name and kind of each section of a description of ours.
+/// Section and track of each section of a description of ours that carries
+/// one.
 fn sections(sdp: &str) -> impl Iterator<Item = (&str, &str)> {
     sdp.split("\r\nm=").skip(1).filter_map(|section| {
-        let kind = section.split(' ').next()?;
-        let mid = section.lines().find_map(|l| l.strip_prefix("a=mid:"))?;
-        Some((mid, kind))
+        let line = |name: &str| section.lines().find_map(|l| l.strip_prefix(name));
+        let (_, track) = line("a=msid:")?.split_once(' ')?;
+        Some((line("a=mid:")?, track))
     })
 }

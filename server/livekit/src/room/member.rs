@@ -15,6 +15,7 @@ use crate::proto::{
 };
 use crate::token::{Claims, Grants, Kind};
 
+use super::forward::{Audience, Subscriptions};
 use super::{ConnId, PeerId};
 
 /// Tracks of one stream are played in step.
@@ -99,6 +100,10 @@ pub(super) struct Guest {
     pub refresh_at: Instant,
     pub publisher: Option<Peer>,
     pub subscriber: Option<Peer>,
+    /// What it gets of the others.
+    pub subscriptions: Subscriptions,
+    /// Who gets what it publishes.
+    pub audience: Audience,
     /// Number of the last offer that was made to it.
     pub offers: u32,
     /// Reliable packets that wait for the channel, and their bytes.
@@ -256,6 +261,8 @@ impl Member {
                 refresh_at: now,
                 publisher: None,
                 subscriber: None,
+                subscriptions: Subscriptions::new(join.subscribes()),
+                audience: Audience::default(),
                 offers: 0,
                 waiting: VecDeque::new(),
                 waiting_bytes: 0,
@@ -270,9 +277,21 @@ impl Profile {
         self.grants.publishes()
     }
 
+    /// Whether it has pictures.
+    pub(super) fn shows(&self) -> bool {
+        self.track(TrackType::Video).is_some()
+    }
+
     /// The track of a kind that others get.
     pub(super) fn track(&self, kind: TrackType) -> Option<&Track> {
         self.tracks.iter().find(|t| t.info.r#type == kind as i32)
+    }
+
+    /// The sources that it is limited to, if it is.
+    fn sources(&self) -> Vec<i32> {
+        let named = self.grants.can_publish_sources.iter().flatten();
+        let sources = named.filter_map(|name| (1..=4).find(|n| is_named(*n, name)));
+        sources.collect()
     }
 
     /// What others are told.
@@ -291,7 +310,7 @@ impl Profile {
                 can_publish: self.grants.publishes(),
                 can_publish_data: self.grants.sends_data(),
                 hidden: self.grants.hidden,
-                can_publish_sources: Vec::new(),
+                can_publish_sources: self.sources(),
                 can_update_metadata: self.grants.describes_itself(),
                 agent: self.kind == Kind::Agent,
             }),
@@ -306,4 +325,8 @@ impl Profile {
             client_protocol: 0,
         }
     }
+}
+
+fn is_named(source: i32, name: &str) -> bool {
+    Source::try_from(source).is_ok_and(|source| source.name() == name)
 }

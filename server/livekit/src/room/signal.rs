@@ -84,13 +84,11 @@ impl Room {
                     "not supported by this server",
                 );
             }
-            // This side finds a guest's addresses from its checks, sends what
-            // there is to everybody, and has one quality of it.
-            Request::Trickle(_)
-            | Request::Subscription(_)
-            | Request::TrackSetting(_)
-            | Request::SubscriptionPermission(_)
-            | Request::SyncState(_) => {}
+            Request::Subscription(update) => self.subscribe(id, update),
+            Request::SubscriptionPermission(permission) => self.admit(id, permission),
+            // This side finds a guest's addresses from its checks, has one
+            // quality of everything, and remembers what was subscribed.
+            Request::Trickle(_) | Request::TrackSetting(_) | Request::SyncState(_) => {}
         }
     }
 

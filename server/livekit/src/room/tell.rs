@@ -44,8 +44,7 @@ impl Room {
             .iter()
             .filter(|(other, m)| **other != id && !m.grants.hidden);
         // The one with pictures first: some clients watch the first they see.
-        let (first, rest): (Vec<_>, Vec<_>) =
-            others.partition(|(other, _)| Some(**other) == self.publisher);
+        let (first, rest): (Vec<_>, Vec<_>) = others.partition(|(_, m)| m.shows());
         first.iter().chain(&rest).map(|(_, m)| m.info()).collect()
     }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 mod data;
+mod forward;
 mod resume;
 
 use super::*;
@@ -23,6 +24,8 @@ const GRACE: Duration = Duration::from_secs(15);
 struct World {
     room: Room,
     now: Instant,
+    /// Sections for tracks of other guests that each client offers.
+    spare: usize,
     last_conn: u64,
     /// Actions that are neither frames nor hangups.
     media: Vec<Action>,
@@ -64,6 +67,7 @@ fn world(resident: bool) -> World {
     World {
         room,
         now,
+        spare: 3,
         last_conn: 0,
         media: Vec::new(),
         frames: Vec::new(),
@@ -144,11 +148,20 @@ impl World {
     fn answer(&mut self, heard: &[Heard]) -> Vec<Action> {
         let media = std::mem::take(&mut self.media);
         for action in &media {
-            if let Action::Answer { peer, id, send, .. } = action {
+            if let Action::Answer {
+                peer,
+                id,
+                send,
+                forwards,
+                ..
+            } = action
+            {
                 let answered = Answered {
                     sdp: "the answer".to_owned(),
                     audio: send.as_ref().map(|_| "0".to_owned()),
                     video: send.as_ref().map(|_| "3".to_owned()),
+                    forwarded: self.sections(forwards),
+                    no_pictures: false,
                     heard: heard.to_vec(),
                 };
                 self.room.answered(self.now, *peer, *id, Ok(answered));
@@ -259,7 +272,6 @@ fn join_comes_first_and_names_the_avatar_before_the_answer_maps_it() {
         panic!("{media:?}")
     };
     assert_eq!(send.stream, format!("{sid}|camera"));
-    assert_eq!(send.feed, Feed::Session);
     let token = said.iter().find_map(|m| match m {
         Response::RefreshToken(token) => Some(token),
         _ => None,
@@ -380,20 +392,23 @@ fn rights_are_those_of_the_token() {
 #[test]
 fn two_connections_are_offered_what_there_is() {
     let mut world = world(true);
-    let conn = world.join_as(claims("anna"), Join::dual(false, ""));
+    let conn = world.join_as(claims("anna"), Join::dual(false, "", true));
     let said = world.said(conn);
     assert!(matches!(&said[0], Response::Join(j) if j.subscriber_primary && j.fast_publish));
     let Action::Offer {
         peer: subscriber,
         send: Some(send),
+        ..
     } = world.media.remove(0)
     else {
         panic!()
     };
-    let sdp = "v=0\r\nm=audio 9 x 1\r\na=mid:a\r\nm=video 9 x 2\r\na=mid:v\r\nm=application 9 x y\r\na=mid:d\r\n";
-    world
-        .room
-        .offered(world.now, subscriber, Ok(sdp.to_owned()));
+    let sdp = format!(
+        "v=0\r\nm=audio 9 x 1\r\na=mid:a\r\na=msid:s {}\r\nm=video 9 x 2\r\na=mid:v\r\na=msid:s {}\r\n\
+         m=application 9 x y\r\na=mid:d\r\n",
+        send.audio, send.video
+    );
+    world.room.offered(world.now, subscriber, Ok(Some(sdp)));
     world.settle();
     let Some(Response::Offer(offered)) = world.said(conn).pop() else {
         panic!()

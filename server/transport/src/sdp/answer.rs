@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::codec::Choice;
-use super::description::{Description, Kind, Section, Use};
+use super::description::{Description, Section, Use};
 use super::read::Credentials;
 
 /// The largest message that is taken, bytes: what all implementations can
@@ -14,6 +14,7 @@ pub(crate) const LARGEST_MESSAGE: usize = 64 * 1024;
 /// The RTP sender of one section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sender {
+    pub mid: String,
     pub ssrc: u32,
     pub resend: Option<u32>,
     pub cname: String,
@@ -35,8 +36,7 @@ pub(crate) struct Local<'a> {
     pub estimate: bool,
     /// What becomes of each section, in the order of the offer; `None` refuses.
     pub uses: &'a [Option<Use>],
-    pub audio: Option<&'a Sender>,
-    pub video: Option<&'a Sender>,
+    pub senders: &'a [&'a Sender],
 }
 
 /// The answer to an offer: its sections in its order. Those that are not used
@@ -55,8 +55,7 @@ pub(crate) fn answer(offer: &Description, local: &Local) -> String {
         local.version,
         taken.join(" "),
     );
-    let senders = [(Kind::Audio, local.audio), (Kind::Video, local.video)];
-    if let Some(sender) = senders.iter().find_map(|(_, sender)| *sender) {
+    if let Some(sender) = local.senders.first() {
         let _ = write!(text, "a=msid-semantic: WMS {}\r\n", sender.stream);
     }
     if local.lite {
@@ -70,9 +69,8 @@ pub(crate) fn answer(offer: &Description, local: &Local) -> String {
         let mid = section.mid.as_deref().unwrap_or_default();
         begin(&mut text, local, section, mid);
         if let Ok(choice) = &section.codec {
-            let sender = senders.iter().find(|(kind, _)| *kind == section.kind);
-            let sender = sender.and_then(|(_, sender)| *sender);
-            media(&mut text, local, choice, *does, sender);
+            let sender = local.senders.iter().find(|sender| sender.mid == mid);
+            media(&mut text, local, choice, *does, sender.copied());
         } else {
             let _ = write!(
                 text,
@@ -120,6 +118,7 @@ fn media(text: &mut String, local: &Local, choice: &Choice, does: Use, sender: O
         return;
     };
     let Sender {
+        mid: _,
         ssrc,
         resend,
         cname,

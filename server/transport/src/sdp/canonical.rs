@@ -66,6 +66,9 @@ pub(crate) fn canonical(
         let _ = write!(text, "a={direction}\r\na=rtcp-mux\r\n");
         text.push_str(&choice.describe(estimate));
         if section.does.hear {
+            for (ssrc, resend) in present.iter().flat_map(|s| &s.resends) {
+                let _ = write!(text, "a=ssrc-group:FID {ssrc} {resend}\r\n");
+            }
             for ssrc in present.iter().flat_map(|s| &s.ssrcs) {
                 let _ = write!(text, "a=ssrc:{ssrc} cname:far\r\n");
             }

@@ -1,5 +1,7 @@
 //! What an offer or an answer of the far side says.
 
+use media::Track;
+
 use super::codec::{self, Choice};
 use super::read::{self, Credentials, Raw, ReadError, Setup, malformed};
 use crate::error::OfferError;
@@ -25,6 +27,17 @@ impl Kind {
             Self::Audio => "audio",
             Self::Video => "video",
             Self::Data => "application",
+        }
+    }
+}
+
+impl Kind {
+    /// What goes through it, of sound and pictures.
+    pub(crate) fn track(self) -> Option<Track> {
+        match self {
+            Self::Audio => Some(Track::Audio),
+            Self::Video => Some(Track::Video),
+            Self::Data => None,
         }
     }
 }
@@ -56,6 +69,8 @@ pub(crate) struct Section {
     pub msid: Option<(Option<String>, Option<String>)>,
     /// What the far side sends with.
     pub ssrcs: Vec<u32>,
+    /// Which of these sends the packets of which again (RFC 4588 §8.8, `FID`).
+    pub resends: Vec<(u32, u32)>,
     /// The largest message that the far side takes, bytes.
     pub largest: u32,
 }
@@ -100,6 +115,13 @@ impl Section {
                 ssrcs.push(number);
             }
         }
+        let group = |value: &str| {
+            let mut words = value.strip_prefix("FID ")?.split(' ');
+            let mut next = || words.next()?.parse().ok();
+            let (first, second) = (next()?, next()?);
+            (ssrcs.contains(&first) && ssrcs.contains(&second)).then_some((first, second))
+        };
+        let resends = raw.all("ssrc-group").filter_map(group).take(2).collect();
         Self {
             kind,
             protocol: raw.protocol.to_owned(),
@@ -111,6 +133,7 @@ impl Section {
             codec: codec.ok_or_else(|| codec::names(raw)),
             msid: raw.get("msid").map(msid),
             ssrcs,
+            resends,
             largest: match raw.get("max-message-size").map(str::parse) {
                 // RFC 8841 §6.1: any size.
                 Some(Ok(0)) => u32::MAX,
@@ -194,13 +217,19 @@ impl Description {
         self.setup != Setup::ActPass
     }
 
-    /// The section to send a kind in: one that only receives before one that
-    /// also sends, which may be the far side's own microphone.
+    /// The section to send a kind in, of those that are free: one that only
+    /// receives before one that also sends, which may be the far side's own
+    /// microphone.
     ///
     /// # Errors
     /// What stands in the way: no such section, or none with the codec.
-    pub(crate) fn receiving(&self, kind: Kind) -> Result<(&str, &Choice), OfferError> {
-        let of_kind = || self.sections.iter().filter(|s| s.kind == kind);
+    pub(crate) fn receiving(
+        &self,
+        kind: Kind,
+        is_free: impl Fn(&Section) -> bool,
+    ) -> Result<(&str, &Choice), OfferError> {
+        let free = |s: &&Section| s.kind == kind && is_free(s);
+        let of_kind = || self.sections.iter().filter(free);
         let mut fit: Vec<&Section> = of_kind()
             .filter(|s| s.flaw.is_none() && s.receives)
             .collect();

@@ -19,7 +19,7 @@ pub(crate) use canonical::{Known, canonical};
 pub(crate) use codec::Choice;
 pub(crate) use description::{Description, Kind, Section, Use};
 pub(crate) use fragment::Fragment;
-pub(crate) use read::{Credentials, ReadError};
+pub(crate) use read::{Credentials, MOST_SECTIONS, ReadError};
 
 /// `a=name:value` or `a=name` of a line.
 fn attribute(line: &str) -> Option<(&str, &str)> {

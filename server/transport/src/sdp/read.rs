@@ -8,7 +8,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// Most media sections; a LiveKit client sends seven at first, and a room's
 /// worth more when it publishes.
-const MOST_SECTIONS: usize = 32;
+pub(crate) const MOST_SECTIONS: usize = 32;
 
 /// Why a description cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

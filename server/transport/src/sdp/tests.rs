@@ -88,8 +88,8 @@ fn edited(edits: &[(&str, &str)]) -> String {
 /// What a player's offer leads to: sound and picture.
 fn choose(text: &str) -> Result<(Choice, Choice), OfferError> {
     let offer = Description::parse(text)?;
-    let (_, audio) = offer.receiving(Kind::Audio)?;
-    let (_, video) = offer.receiving(Kind::Video)?;
+    let (_, audio) = offer.receiving(Kind::Audio, |_| true)?;
+    let (_, video) = offer.receiving(Kind::Video, |_| true)?;
     Ok((audio.clone(), video.clone()))
 }
 
@@ -109,7 +109,8 @@ fn without(what: &[&str]) -> String {
 }
 
 fn local_answer(offer: &Description, uses: &[Option<Use>], estimate: bool) -> String {
-    let sender = |ssrc, resend, track: &str| Sender {
+    let sender = |mid: &str, ssrc, resend, track: &str| Sender {
+        mid: mid.to_owned(),
         ssrc,
         resend,
         cname: "c".to_owned(),
@@ -134,8 +135,10 @@ fn local_answer(offer: &Description, uses: &[Option<Use>], estimate: bool) -> St
             active: offer.is_passive(),
             estimate,
             uses,
-            audio: Some(&sender(1, None, "TR_a")),
-            video: Some(&sender(2, Some(3), "TR_v")),
+            senders: &[
+                &sender("0", 1, None, "TR_a"),
+                &sender("1", 2, Some(3), "TR_v"),
+            ],
         },
     )
 }

@@ -27,7 +27,11 @@ pub(crate) struct Browser {
     pub sound: Vec<MediaData>,
     pub pictures: Vec<MediaData>,
     pub reports: Vec<SenderInfo>,
+    spare: Vec<Mid>,
     pub microphone: Option<Mid>,
+    pub camera: Option<Mid>,
+    /// Key frames of the camera that were asked for.
+    pub keys_wanted: usize,
     pub channels: Vec<(ChannelId, String)>,
     pub messages: Vec<(String, Vec<u8>)>,
 }
@@ -51,7 +55,10 @@ impl Browser {
             sound: Vec::new(),
             pictures: Vec::new(),
             reports: Vec::new(),
+            spare: Vec::new(),
             microphone: None,
+            camera: None,
+            keys_wanted: 0,
             channels: Vec::new(),
             messages: Vec::new(),
         }
@@ -84,6 +91,7 @@ impl Browser {
         let mut sdp = self.rtc.sdp_api();
         let mut add = |kind| {
             let mids = [(); 3].map(|()| sdp.add_media(kind, Direction::RecvOnly, None, None, None));
+            self.spare.extend(mids);
             mids[0]
         };
         self.audio = add(MediaKind::Audio);
@@ -132,6 +140,35 @@ impl Browser {
         self.apply(changes)
     }
 
+    /// A further offer, with a microphone and a camera in it.
+    pub(crate) fn offer_camera(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        let mut add = |kind, track: &str| {
+            sdp.add_media(
+                kind,
+                Direction::SendOnly,
+                None,
+                Some(track.to_owned()),
+                None,
+            )
+        };
+        self.microphone = Some(add(MediaKind::Audio, "mic"));
+        self.camera = Some(add(MediaKind::Video, "cam"));
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
+    /// A further offer, in which each section receives that it receives in,
+    /// whatever the last answer has made of it, as that of a browser.
+    pub(crate) fn offer_again(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        for mid in &self.spare {
+            sdp.set_direction(*mid, Direction::RecvOnly);
+        }
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
     /// A further offer that changes what a section does.
     pub(crate) fn offer_direction(&mut self, mid: Mid, direction: Direction) -> String {
         let mut sdp = self.rtc.sdp_api();
@@ -165,10 +202,22 @@ impl Browser {
 
     /// 20 ms of sound from the microphone.
     pub(crate) fn speak(&mut self, now: Instant, packet: u64, data: &[u8]) {
-        let mid = self.microphone.unwrap();
-        let writer = self.rtc.writer(mid).unwrap();
-        let payload = writer.payload_params().next().unwrap().pt();
         let time = RtpTime::new(packet * 960, Frequency::FORTY_EIGHT_KHZ);
+        self.write(now, self.microphone.unwrap(), time, data);
+    }
+
+    /// A picture of the camera, 25 a second.
+    pub(crate) fn film(&mut self, now: Instant, picture: u64, data: &[u8]) {
+        let time = RtpTime::new(picture * 3_600, Frequency::NINETY_KHZ);
+        self.write(now, self.camera.unwrap(), time, data);
+    }
+
+    fn write(&mut self, now: Instant, mid: Mid, time: RtpTime, data: &[u8]) {
+        let writer = self.rtc.writer(mid).unwrap();
+        let is_fit = |p: &&str0m::format::PayloadParams| {
+            p.spec().codec.is_audio() || p.spec().codec == str0m::format::Codec::H264
+        };
+        let payload = writer.payload_params().find(is_fit).unwrap().pt();
         writer.write(payload, now, time, data).unwrap();
         self.rtc.handle_input(Input::Timeout(now)).unwrap();
     }
@@ -254,7 +303,9 @@ impl Browser {
 
     pub(crate) fn output(&mut self, now: Instant) -> Vec<Datagram> {
         let mut out = Vec::new();
-        loop {
+        for round in 0.. {
+            let reason = self.rtc.last_timeout_reason();
+            assert!(round < 10_000, "no end of {reason:?}");
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(at) if at > now || !self.rtc.is_alive() => {
                     self.due = Some(at);
@@ -277,6 +328,7 @@ impl Browser {
                     self.pictures.push(data);
                 }
                 Output::Event(Event::MediaData(data)) => self.sound.push(data),
+                Output::Event(Event::KeyframeRequest(_)) => self.keys_wanted += 1,
                 Output::Event(Event::RawPacket(raw)) => {
                     if let RawPacket::RtcpRx(Rtcp::SenderReport(report)) = *raw {
                         self.reports.push(report.sender_info);
@@ -285,5 +337,6 @@ impl Browser {
                 Output::Event(_) => {}
             }
         }
+        out
     }
 }

@@ -8,6 +8,7 @@ mod faults;
 mod links;
 mod media;
 mod network;
+mod relays;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -54,6 +55,8 @@ struct World {
     media: MediaTime,
     key: bool,
     talking: bool,
+    /// Bounded, so that a fault is no test without end.
+    steps: u32,
 }
 
 impl World {
@@ -86,6 +89,7 @@ impl World {
             media: MediaTime(3_600 * CLOCK_HZ),
             key: false,
             talking: true,
+            steps: 0,
         }
     }
 
@@ -162,11 +166,19 @@ impl World {
             self.pairs.iter().filter_map(|p| p.browser.due()).min(),
             self.talking.then(|| self.next_hop()),
         ];
-        let next = next.into_iter().flatten().min().unwrap_or(end);
-        if next > end {
+        let sources = next;
+        let next = next.into_iter().flatten().min();
+        self.steps += 1;
+        assert!(
+            self.steps < 1_000_000,
+            "no end at {:?}: {:?}",
+            self.elapsed(),
+            sources.map(|at| at.map(|at| at.saturating_duration_since(self.now)))
+        );
+        let Some(next) = next.filter(|next| *next <= end) else {
             self.now = end;
             return false;
-        }
+        };
         self.now = self.now.max(next);
         while let Some(d) = self.network.take(self.now) {
             if d.to.ip() == SocketAddr::from(SERVER).ip() {

@@ -14,7 +14,7 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, CONFIG);
 
 /// Why a text holds no sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum AudioError {
+pub enum AudioError {
     /// Cut in the middle of a group of four, or damaged.
     #[error(
         "the audio is neither base64 nor raw bytes; cut base64 at multiples of four characters"
@@ -34,7 +34,7 @@ pub(crate) enum AudioError {
 ///
 /// # Errors
 /// [`AudioError`].
-pub(crate) fn decode(text: &str) -> Result<Vec<u8>, AudioError> {
+pub fn decode(text: &str) -> Result<Vec<u8>, AudioError> {
     let text = match text.strip_prefix("data:") {
         Some(rest) => rest.split_once(',').map_or(rest, |(_, data)| data),
         None => text,

@@ -1,0 +1,315 @@
+//! Tracks of one connection that are passed on on others.
+
+use bytes::Bytes;
+use media::Track;
+use str0m::media::Direction;
+
+use super::{World, ms, payload};
+use crate::doorbell::lock;
+use crate::error::OfferError;
+use crate::link::{Answer, Link, LinkSettings};
+use crate::relay::Relay;
+use crate::viewer::{Reason, State};
+
+/// What a guest of a room may do, in a room without a session.
+fn guest() -> LinkSettings {
+    LinkSettings {
+        take: true,
+        ..LinkSettings::default()
+    }
+}
+
+/// The tracks that a link brings, for others.
+fn tracks(link: &Link, answer: &Answer) -> Vec<Relay> {
+    let relay = |heard: &crate::link::Heard| Relay {
+        from: link.control().id(),
+        mid: heard.mid.clone(),
+        kind: heard.kind,
+        stream: "PA_a|camera".to_owned(),
+        track: format!(
+            "TR_{}_{}",
+            heard.track.as_deref().unwrap(),
+            link.control().id()
+        ),
+    };
+    answer.heard.iter().map(relay).collect()
+}
+
+/// What a guest has sent: pictures and sound, by number.
+#[derive(Default)]
+struct Sent {
+    pictures: Vec<Bytes>,
+    sound: u64,
+    keys: usize,
+}
+
+impl World {
+    /// A guest of a room that is connected.
+    fn guest(&mut self, settings: &LinkSettings) -> (usize, Link) {
+        self.talking = false;
+        let mut browser = self.browser();
+        let offer = browser.offer_room();
+        let (answer, link) = self.answer(&offer, settings).unwrap();
+        browser.answer(&answer.sdp);
+        let number = self.pair(None, browser, &answer.sdp);
+        self.run_until(|world| world.pairs[number].browser.channels.len() == 2);
+        (number, link)
+    }
+
+    /// It publishes a microphone and a camera.
+    fn publish(&mut self, number: usize, link: &Link) -> Vec<Relay> {
+        let offer = self.pairs[number].browser.offer_camera();
+        let answer = self.renegotiate(link, &offer);
+        self.pairs[number].browser.answer(&answer.sdp);
+        tracks(link, &answer)
+    }
+
+    /// It is told to offer again, and gets what there is for it now.
+    fn update(&mut self, number: usize, link: &Link, relays: &[Relay]) -> Answer {
+        link.set_relays(relays.to_vec());
+        let offer = self.pairs[number].browser.offer_again();
+        let answer = self.renegotiate(link, &offer);
+        self.pairs[number].browser.answer(&answer.sdp);
+        self.watch(number, &answer, relays);
+        answer
+    }
+
+    /// It watches the last camera of these.
+    fn watch(&mut self, number: usize, answer: &Answer, relays: &[Relay]) {
+        let camera = relays.iter().rfind(|relay| relay.kind == Track::Video);
+        let mut relayed = answer.relayed.iter();
+        if let Some((mid, _)) = relayed.find(|(_, t)| camera.is_some_and(|c| c.track == *t)) {
+            self.pairs[number].browser.video = mid.as_str().into();
+        }
+    }
+
+    /// It speaks and films for some pictures.
+    fn film_for(&mut self, number: usize, pictures: usize, sent: &mut Sent) {
+        for _ in 0..pictures {
+            for _ in 0..2 {
+                let now = self.now;
+                let browser = &mut self.pairs[number].browser;
+                browser.speak(now, sent.sound, &sent.sound.to_be_bytes());
+                if sent.sound.is_multiple_of(2) {
+                    let key = browser.keys_wanted > sent.keys || sent.pictures.is_empty();
+                    sent.keys = browser.keys_wanted;
+                    let size = if key { 14_000 } else { 4_000 };
+                    let unit = payload(&mut self.rng, Some(key), size);
+                    browser.film(now, sent.sound / 2, &unit);
+                    sent.pictures.push(unit);
+                }
+                sent.sound += 1;
+                self.run(ms(20));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_guest_sees_and_hears_another_also_over_bad_paths() {
+    for loss in [0.0, 0.03] {
+        let mut world = World::new();
+        let (anna, from) = world.guest(&guest());
+        let (bob, to) = world.guest(&guest());
+        let tracks = world.publish(anna, &from);
+        assert_eq!(
+            tracks.iter().map(|t| t.kind).collect::<Vec<_>>(),
+            [Track::Audio, Track::Video]
+        );
+        let mut sent = Sent::default();
+        world.film_for(anna, 20, &mut sent);
+        assert_eq!(world.pairs[bob].browser.pictures.len(), 0);
+
+        world.network.loss = loss;
+        let answer = world.update(bob, &to, &tracks);
+        assert_eq!(answer.relayed.len(), 2);
+        assert_eq!(answer.sdp.matches("a=msid:PA_a|camera TR_cam_").count(), 1);
+        // The camera makes a key frame for the one who came, and only for him.
+        world.film_for(anna, 150, &mut sent);
+        world.run(ms(500));
+        let browser = &world.pairs[bob].browser;
+        let first = sent
+            .pictures
+            .iter()
+            .position(|p| p[..] == browser.pictures[0].data[..]);
+        let first = first.unwrap();
+        assert!((20..40).contains(&first), "it began with picture {first}");
+        assert!(browser.pictures[0].is_keyframe());
+        assert!(world.pairs[anna].browser.keys_wanted <= if loss > 0.0 { 12 } else { 2 });
+        let pictures = browser.pictures.len();
+        assert!(pictures > if loss > 0.0 { 90 } else { 140 }, "{pictures}");
+        for picture in &browser.pictures {
+            assert!(sent.pictures.iter().any(|p| p[..] == picture.data[..]));
+        }
+        let sound = browser.sound.iter();
+        let numbers: Vec<u64> = sound
+            .map(|s| u64::from_be_bytes(s.data[..].try_into().unwrap()))
+            .collect();
+        assert!(
+            numbers.is_sorted() && numbers.len() > 250,
+            "{}",
+            numbers.len()
+        );
+        // Time is that of the sender, and both tracks have the same clock.
+        for (pair, n) in browser.sound.windows(2).zip(numbers.windows(2)) {
+            let ticks = pair[1].time.numer() - pair[0].time.numer();
+            assert_eq!(ticks, 960 * (n[1] - n[0]));
+        }
+        if loss == 0.0 {
+            let skew = skew(browser);
+            assert!(
+                skew.abs() < 0.002,
+                "sound and pictures are apart by {skew} s"
+            );
+        }
+    }
+}
+
+/// By how much a player would play pictures before sound that was sent with
+/// them, s, from the last reports of both.
+fn skew(browser: &super::browser::Browser) -> f64 {
+    let moment = |data: &[str0m::media::MediaData]| {
+        let last = data.last().unwrap();
+        let info = last.last_sender_info.unwrap();
+        let ticks = (last.time.numer() as u32).wrapping_sub(info.rtp_time.numer() as u32) as i32;
+        let ntp = info.ntp_time.duration_since(std::time::UNIX_EPOCH);
+        let ntp = ntp.unwrap().as_secs_f64();
+        ntp + f64::from(ticks) / last.time.frequency().get() as f64
+    };
+    let number = u64::from_be_bytes(browser.sound.last().unwrap().data[..].try_into().unwrap());
+    // The last picture was sent with the sound before the last, or with that.
+    let picture = moment(&browser.pictures);
+    let sound = moment(&browser.sound) - (number % 2) as f64 * 0.02;
+    picture - sound
+}
+
+#[test]
+fn a_section_rests_before_it_carries_another_track() {
+    let mut world = World::new();
+    let (anna, first) = world.guest(&guest());
+    let (carl, second) = world.guest(&guest());
+    let (bob, to) = world.guest(&guest());
+    let old = world.publish(anna, &first);
+    let before = world.update(bob, &to, &old);
+    let new = world.publish(carl, &second);
+    let between = world.update(bob, &to, &new);
+    // There are three sections of each kind, so the new ones find others.
+    let mids = |answer: &Answer| -> Vec<String> {
+        answer.relayed.iter().map(|(mid, _)| mid.clone()).collect()
+    };
+    assert!(
+        mids(&before)
+            .iter()
+            .all(|mid| !mids(&between).contains(mid))
+    );
+    assert_eq!(between.sdp.matches("a=sendonly").count(), 2);
+    let again = world.update(bob, &to, &[old.clone(), new].concat());
+    assert_eq!(again.relayed.len(), 4);
+    assert_eq!(mids(&again)[..2], mids(&between)[..]);
+    let mut sent = Sent::default();
+    world.film_for(carl, 50, &mut sent);
+    assert!(world.pairs[bob].browser.pictures.len() > 40);
+
+    // One whose publisher stops gets nothing more, and the others go on.
+    let camera = world.pairs[anna].browser.camera.unwrap();
+    let offer = world.pairs[anna]
+        .browser
+        .offer_direction(camera, Direction::Inactive);
+    let answer = world.renegotiate(&first, &offer);
+    assert_eq!(tracks(&first, &answer).len(), 1);
+    drop(first);
+    world.film_for(carl, 50, &mut sent);
+    assert!(world.pairs[bob].browser.pictures.len() > 85);
+    assert_eq!(to.control().stats().state, State::Connected);
+    let gone = lock(&world.core).reoffer(world.now, to.control().id());
+    assert!(
+        matches!(gone, Ok(None)),
+        "there is nothing to offer: {gone:?}"
+    );
+}
+
+#[test]
+fn there_are_bounds_to_what_is_taken_and_offered() {
+    let mut world = World::new();
+    let (anna, link) = world.guest(&guest());
+    for _ in 0..4 {
+        world.publish(anna, &link);
+    }
+    let all = world.publish(anna, &link);
+    assert_eq!(all.len(), crate::relay::MOST_TAKEN);
+    let (_, mut silent) = world.guest(&LinkSettings::default());
+    assert!(silent.take_microphone().is_none());
+    let track = |n: usize| Relay {
+        track: format!("TR_{n}"),
+        ..all[0].clone()
+    };
+    let settings = LinkSettings {
+        relays: vec![all[0].clone()],
+        ..LinkSettings::default()
+    };
+    let (offer, link) = world.invite(&settings);
+    let mut browser = world.browser();
+    let answer = browser.accept(&offer);
+    world.accept_answer(&link, &answer).unwrap();
+    link.set_relays((0..40).map(track).collect());
+    let refused = lock(&world.core).reoffer(world.now, link.control().id());
+    assert!(matches!(refused, Err(OfferError::Malformed(_))));
+}
+
+#[test]
+fn one_that_was_offered_gets_tracks_that_come_and_go() {
+    let mut world = World::new();
+    let (anna, from) = world.guest(&guest());
+    let tracks = world.publish(anna, &from);
+    let (offer, to) = world.invite(&LinkSettings {
+        channels: super::links::channels(),
+        ..LinkSettings::default()
+    });
+    let mut browser = world.browser();
+    let answer = browser.accept(&offer);
+    world.accept_answer(&to, &answer).unwrap();
+    let bob = world.pair(None, browser, "");
+    world.run_until(|world| world.pairs[bob].browser.is_connected());
+    let id = to.control().id();
+
+    let mut sent = Sent::default();
+    for wanted in [tracks.clone(), Vec::new(), tracks.clone()] {
+        to.set_relays(wanted.clone());
+        let offer = lock(&world.core).reoffer(world.now, id).unwrap().unwrap();
+        let answer = world.pairs[bob].browser.accept(&offer);
+        let accepted = world.accept_answer(&to, &answer).unwrap();
+        assert_eq!(accepted.relayed.len(), wanted.len());
+        for (_, track) in &accepted.relayed {
+            assert!(offer.contains(&format!(" {track}\r\n")));
+        }
+        world.watch(bob, &accepted, &wanted);
+        world.run(ms(200));
+        let before = world.pairs[bob].browser.pictures.len();
+        world.film_for(anna, 50, &mut sent);
+        let more = world.pairs[bob].browser.pictures.len() - before;
+        assert!(
+            if wanted.is_empty() {
+                more == 0
+            } else {
+                more > 40
+            },
+            "{more} pictures"
+        );
+    }
+    // A restart keeps them.
+    let offer = lock(&world.core).offer_restart(world.now, id).unwrap();
+    let answer = world.pairs[bob].browser.accept(&offer);
+    let accepted = world.accept_answer(&to, &answer).unwrap();
+    assert_eq!(accepted.relayed.len(), 2);
+    let before = world.pairs[bob].browser.pictures.len();
+    world.film_for(anna, 50, &mut sent);
+    assert!(world.pairs[bob].browser.pictures.len() > before + 40);
+
+    world.pairs[anna].browser.close();
+    world.run(ms(1_000));
+    assert_eq!(from.control().stats().state, State::Closed(Reason::Remote));
+    assert_eq!(to.control().stats().state, State::Connected);
+    drop(to);
+    world.run(ms(100));
+    assert_eq!(lock(&world.core).footprint().0, 0);
+}
