@@ -44,6 +44,9 @@ pub struct Config {
     /// File that keeps contexts (what vendor sessions open with). Default
     /// `None`: they end with the process.
     pub contexts: Option<PathBuf>,
+    /// What the owner of the keys states for every picture that vendors' clients
+    /// make an avatar of. Default `None`: each request says so itself.
+    pub consent: Option<Stated>,
     /// LiveKit rooms. Default: a key of its own, that ends with the process.
     pub rooms: rooms::Settings,
 }
@@ -61,9 +64,22 @@ impl Default for Config {
             body_pause: Duration::from_mins(1),
             vendor_grace: Duration::from_secs(4),
             contexts: None,
+            consent: None,
             rooms: rooms::Settings::default(),
         }
     }
+}
+
+/// Who states it where nobody is named.
+pub const KEY_OWNER: &str = "the owner of the API key";
+
+/// That the persons shown agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stated {
+    /// What they agreed to, word for word.
+    pub statement: String,
+    /// Who says so.
+    pub by: String,
 }
 
 /// A STUN or TURN server (RFC 7064, RFC 7065).

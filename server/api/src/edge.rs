@@ -29,7 +29,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// Headers that scripts of other origins may send. `*` would leave out
 /// `Authorization`.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
-    "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Last-Event-ID, Range, X-Api-Key, X-Request-Id",
+    "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Last-Event-ID, Range, X-Api-Key, X-Consent, X-Consent-By, X-Request-Id",
 );
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");

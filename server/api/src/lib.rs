@@ -26,6 +26,7 @@ mod liveavatar;
 mod livekit;
 mod metrics;
 mod openapi;
+mod photo_avatars;
 mod pipecat;
 pub mod problem;
 mod range;
@@ -51,7 +52,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware;
 
-pub use config::{Config, ConfigError, IceServer, MIN_KEY};
+pub use config::{Config, ConfigError, IceServer, KEY_OWNER, MIN_KEY, Stated};
 pub use state::State;
 pub use time::rfc3339;
 pub use vendor::address::Secure;
@@ -69,6 +70,7 @@ pub fn router(state: State) -> Router {
         .merge(streaming::routes())
         .merge(livekit::routes())
         .merge(shims::routes())
+        .merge(photo_avatars::routes())
         .fallback(assets::fallback)
         .method_not_allowed_fallback(method_not_allowed)
         // Every handler that reads a body names its own limit.

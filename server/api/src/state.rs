@@ -11,9 +11,10 @@ use rooms::{Away, Rooms};
 
 use crate::auth::Keys;
 use crate::catalogue::Previews;
-use crate::config::{Config, ConfigError, MIN_KEY, Public, links};
+use crate::config::{Config, ConfigError, MIN_KEY, Public, Stated, links};
 use crate::liveavatar::contexts::Contexts;
 use crate::openapi;
+use crate::photo_avatars::uploads::Uploads;
 use crate::pipecat::Peers;
 use crate::problem::{Code, Problem};
 use crate::token::Tokens;
@@ -38,6 +39,8 @@ pub struct State {
     pub(crate) vendor: Table,
     pub(crate) vendor_grace: Duration,
     pub(crate) contexts: Contexts,
+    pub(crate) consent: Option<Stated>,
+    pub(crate) uploads: Uploads,
     pub(crate) rooms: Rooms,
     pub(crate) away: Away,
     pub(crate) publisher: publish::whip::Publisher,
@@ -74,6 +77,8 @@ impl State {
             vendor: Table::default(),
             vendor_grace: config.vendor_grace,
             contexts: Contexts::open(config.contexts.as_deref())?,
+            consent: config.consent.clone(),
+            uploads: Uploads::default(),
             publisher: publish::whip::Publisher::default(),
             peers: Peers::default(),
             openapi: openapi::document(),

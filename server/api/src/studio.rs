@@ -22,7 +22,7 @@ use crate::extract::blocking;
 use crate::problem::{Code, Problem};
 use crate::state::State;
 use crate::time::rfc3339;
-use form::Form;
+pub(crate) use form::Form;
 
 /// A picture, and what is to be done with it.
 #[derive(ToSchema)]
@@ -234,6 +234,8 @@ pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) voice: Option<String>,
     pub(crate) consent: Consent,
+    /// The avatar whose further look this is.
+    pub(crate) group: Option<String>,
     pub(crate) draft: bool,
 }
 
@@ -262,6 +264,7 @@ pub(crate) async fn make(state: &Arc<State>, wanted: Wanted) -> Result<Created, 
             crop: wanted.crop,
             name: &wanted.name,
             voice: wanted.voice.as_deref(),
+            group: wanted.group.as_deref(),
             consent: wanted.consent,
         };
         if draft {
@@ -308,6 +311,7 @@ async fn create_avatar(
         name,
         voice: form.voice,
         consent,
+        group: None,
         draft,
     };
     let created = make(&state, wanted).await?;

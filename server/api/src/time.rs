@@ -21,11 +21,31 @@ pub fn rfc3339(at: SystemTime) -> String {
     )
 }
 
+/// Seconds since 1970 of what [`rfc3339`] writes.
+pub(crate) fn from_rfc3339(text: &str) -> Option<u64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (year, month, date) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    if !text.ends_with('Z') || !(1..=12).contains(&month) {
+        return None;
+    }
+    // As in `civil`, with March as the first month.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year.checked_sub(1)?, month + 9)
+    };
+    let days = 365 * year + year / 4 - year / 100 + year / 400;
+    let day = (days + (153 * month + 2) / 5 + date).checked_sub(EPOCH + 1)?;
+    Some(((day * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// Days from 0000-03-01 to 1970-01-01.
+const EPOCH: u64 = 719_468;
+
 /// Year, month and day of a count of days since 1970-01-01. Years are counted
 /// from March, so that the leap day comes last; 400 years repeat exactly.
 fn civil(days: u64) -> (u64, u64, u64) {
-    /// Days from 0000-03-01 to 1970-01-01.
-    const EPOCH: u64 = 719_468;
     const ERA: u64 = 146_097;
     let days = days + EPOCH;
     let (era, day) = (days / ERA, days % ERA);
@@ -54,6 +74,15 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+            assert_eq!(from_rfc3339(text), Some(seconds));
+        }
+        for wrong in [
+            "",
+            "2026-03-01",
+            "1960-01-01T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+        ] {
+            assert_eq!(from_rfc3339(wrong), None, "{wrong}");
         }
     }
 }

@@ -58,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         licence: about.licence,
         voices: about.voices,
         consent: None,
+        group: None,
     };
     let package = Package::new(meta, &portrait)?;
     if to.extension().is_some_and(|e| e == "avatar") {

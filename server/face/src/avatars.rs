@@ -127,6 +127,11 @@ pub struct Avatar {
     pub origin: Origin,
     /// The kind of network that repaints its mouth, if there is one.
     pub network: Option<neural::Kind>,
+    /// Id of the avatar whose further look this is; `None` if it is the first.
+    pub group: Option<String>,
+    /// When the person shown agreed and it was made, RFC 3339; `None` for those
+    /// that come with the product.
+    pub made_at: Option<String>,
 }
 
 /// What it is drawn from.
@@ -172,6 +177,8 @@ fn built_in() -> Vec<Entry> {
             voices: voices.iter().map(|&voice| voice.into()).collect(),
             origin: Origin::BuiltIn,
             network: None,
+            group: None,
+            made_at: None,
         }),
         art: Art::Vector(cast),
     };
@@ -206,6 +213,8 @@ impl Entry {
                 voices: meta.voices.clone(),
                 origin,
                 network: package.network().map(|(settings, _)| settings.kind),
+                group: meta.group.clone(),
+                made_at: meta.consent.as_ref().map(|consent| consent.at.clone()),
             }),
             art: Art::Photo(package),
         }

@@ -5,7 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `avatar.toml` | format version, id, name, description, kind, licence, voices, consent, calibration, `[neural]`, SHA-256 of every other file |
+//! | `avatar.toml` | format version, id, name, description, kind, licence, voices, consent, group, calibration, `[neural]`, SHA-256 of every other file |
 //! | `picture.jpg` or `.png` | the portrait, 128 to 2048 pixels a side |
 //! | `landmarks.f32` | 478 face landmarks (`MediaPipe`'s numbering): x, y, z as little-endian f32, pixels of the picture, z smaller when nearer |
 //! | `person.png` | optional: alpha of the person, 8 bit, as large as the picture |
@@ -216,6 +216,7 @@ impl Package {
             licence: meta.licence,
             voices: meta.voices,
             consent: meta.consent,
+            group: meta.group,
             calibration: manifest::calibration(shapes),
             neural,
             files: files

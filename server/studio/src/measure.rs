@@ -25,7 +25,8 @@ pub(crate) struct Measures {
     pub uneven: f32,
     /// Detail finer than 1/120 of the face, as a part of all contrast.
     pub detail: f32,
-    /// Part of the face that consists of areas without any change.
+    /// Part of the face without any change from one of 120 lines to the next:
+    /// skin always has some.
     pub flat: f32,
     /// Brightness around both eyes over that of the skin, the brighter eye.
     pub eyes: f32,
@@ -46,7 +47,7 @@ impl Measures {
     pub fn of(image: &Image, face: &Face) -> Self {
         let view = View { image, face };
         let bounds = face.bounds;
-        let (mut values, mut same, mut count) = (Vec::new(), 0_usize, 0_usize);
+        let mut values = Vec::new();
         // Every second pixel of the ellipse in the bounds.
         let centre = bounds.centre();
         for y in (bounds.y as i64..(bounds.y + bounds.height) as i64).step_by(2) {
@@ -56,14 +57,11 @@ impl Measures {
                 if across * across + down * down > 1.0 {
                     continue;
                 }
-                let value = view.luma(x, y);
-                count += 1;
-                same += usize::from(value == view.luma(x + 1, y) && value == view.luma(x, y + 1));
-                values.push(value);
+                values.push(view.luma(x, y));
             }
         }
         values.sort_by(f32::total_cmp);
-        let count = count.max(1) as f32;
+        let count = values.len().max(1) as f32;
         let bright = values
             .get(values.len() * 19 / 20)
             .copied()
@@ -71,6 +69,7 @@ impl Measures {
         let burnt = values.iter().filter(|&&value| value > 250.0).count() as f32 / count;
         let cheeks = CHEEKS.map(|at| view.disc(at, 0.06).max(1.0));
         let skin = (cheeks[0] + cheeks[1] + view.disc(FOREHEAD, 0.06)).max(1.0) / 3.0;
+        let grid = view.grid();
         let eye = |side: usize| {
             view.disc(PUPILS[side], 0.08)
                 .max(view.disc(UNDER_EYES[side], 0.03))
@@ -80,8 +79,8 @@ impl Measures {
             bright,
             burnt,
             uneven: cheeks[0].max(cheeks[1]) / cheeks[0].min(cheeks[1]),
-            detail: view.detail(),
-            flat: same as f32 / count,
+            detail: grid.detail(),
+            flat: grid.flat(),
             eyes: eye(0).max(eye(1)) / skin,
             rims: [view.rim(0, skin).min(view.rim(1, skin)), view.bridge(skin)],
             mouth: (lower[0] - upper[0]).hypot(lower[1] - upper[1]) / bounds.height,
@@ -120,36 +119,20 @@ impl View<'_> {
         sum / count
     }
 
-    /// A grid of means over the face, `SIDE` squares from its top to its
-    /// bottom, so that sharpness does not depend on its size.
-    fn detail(&self) -> f32 {
-        const SIDE: usize = 120;
+    /// The face, reduced to a height of [`SIDE`].
+    fn grid(&self) -> Grid {
         let bounds = self.face.bounds;
         let step = bounds.height / SIDE as f32;
         let columns = ((bounds.width / step) as usize).max(3);
         let radius = (step - 1.0).max(0.0) / 2.0;
-        let grid: Vec<f32> = (0..SIDE * columns)
+        let values = (0..SIDE * columns)
             .map(|at| {
                 let x = bounds.x + (at % columns) as f32 * step;
                 let y = bounds.y + (at / columns) as f32 * step;
                 self.block(x, y, radius)
             })
             .collect();
-        let mean = grid.iter().sum::<f32>() / grid.len() as f32;
-        let contrast: f32 = grid
-            .iter()
-            .map(|value| (value - mean) * (value - mean))
-            .sum();
-        let mut fine = 0.0;
-        for row in 1..SIDE - 1 {
-            for column in 1..columns - 1 {
-                let at = row * columns + column;
-                let around = grid[at - 1] + grid[at + 1] + grid[at - columns] + grid[at + columns];
-                let second = grid[at] - around / 4.0;
-                fine += second * second;
-            }
-        }
-        (fine / contrast.max(1.0)).sqrt()
+        Grid { values, columns }
     }
 
     /// The strongest step in brightness on a line, as a part of `skin`.
@@ -183,5 +166,65 @@ impl View<'_> {
             [x, y]
         });
         self.step(from, to, skin)
+    }
+}
+
+/// Lines from the top of a face to its bottom, for measures that do not depend
+/// on its size.
+const SIDE: usize = 120;
+
+/// Mean brightness in squares over a face.
+struct Grid {
+    values: Vec<f32>,
+    columns: usize,
+}
+
+impl Grid {
+    fn at(&self, row: usize, column: usize) -> f32 {
+        self.values[row * self.columns + column]
+    }
+
+    /// See [`Measures::detail`].
+    fn detail(&self) -> f32 {
+        let grid = &self.values;
+        let columns = self.columns;
+        let mean = grid.iter().sum::<f32>() / grid.len() as f32;
+        let contrast: f32 = grid
+            .iter()
+            .map(|value| (value - mean) * (value - mean))
+            .sum();
+        let mut fine = 0.0;
+        for row in 1..SIDE - 1 {
+            for column in 1..columns - 1 {
+                let at = row * columns + column;
+                let around = grid[at - 1] + grid[at + 1] + grid[at - columns] + grid[at + columns];
+                let second = grid[at] - around / 4.0;
+                fine += second * second;
+            }
+        }
+        (fine / contrast.max(1.0)).sqrt()
+    }
+
+    /// See [`Measures::flat`].
+    fn flat(&self) -> f32 {
+        /// Grey levels: rounding, and a little noise.
+        const SAME: f32 = 1.25;
+        let (mut same, mut count) = (0.0, 0.0);
+        for row in 0..SIDE - 1 {
+            for column in 0..self.columns - 1 {
+                let across = 2.0 * column as f32 / self.columns as f32 - 1.0;
+                let down = 2.0 * row as f32 / SIDE as f32 - 1.0;
+                if across * across + down * down > 1.0 {
+                    continue;
+                }
+                let value = self.at(row, column);
+                let alike = |other: f32| (other - value).abs() <= SAME;
+                count += 1.0;
+                if alike(self.at(row, column + 1)) && alike(self.at(row + 1, column)) {
+                    same += 1.0;
+                }
+            }
+        }
+        same / count
     }
 }

@@ -60,7 +60,8 @@ codes! {
     FaceSmall = "face_small", Warning, "The face is small and will look soft. A face of 350 pixels or more looks better.";
     FaceCut = "face_cut", Error, "The face is cut off by the edge. Leave room around the head.";
     Tight = "tight", Warning, "There is little room around the head. A picture with shoulders and some air above the hair looks better.";
-    Drawing = "drawing", Error, "This looks like a drawing. Use a photograph.";
+    Drawing = "drawing", Warning, "This looks like a drawing. It can speak, but a photograph looks and moves more naturally.";
+    Lying = "lying", Error, "The picture lies on its side. Turn it until the head is upright.";
     Profile = "profile", Error, "The head is turned away. Use a picture in which the person looks straight into the camera.";
     Turned = "turned", Warning, "The head is turned or tilted. It looks best when the person looks straight into the camera.";
     EyesClosed = "eyes_closed", Error, "The eyes are closed. Use a picture with open eyes.";

@@ -76,6 +76,8 @@ pub struct Request<'a> {
     pub name: &'a str,
     /// The voice that suits it best; none: the server's.
     pub voice: Option<&'a str>,
+    /// The avatar whose further look this is.
+    pub group: Option<&'a str>,
     /// That the person shown agrees.
     pub consent: Consent,
 }
@@ -223,6 +225,7 @@ impl Studio {
             licence: "user-provided".to_owned(),
             voices: request.voice.map(str::to_owned).into_iter().collect(),
             consent: Some(request.consent.clone()),
+            group: request.group.map(str::to_owned),
         };
         Ok((Package::new(meta, &portrait)?, report))
     }
@@ -232,7 +235,7 @@ impl Studio {
         let base = slug(&package.meta().name);
         let mut id = base.clone();
         for number in 2..NAMESAKES {
-            if !RESERVED.contains(&id.as_str()) && self.avatars.get(&id).is_err() {
+            if !RESERVED.contains(&id.as_str()) && !self.is_taken(&id) {
                 let package = if id == package.meta().id {
                     package.clone()
                 } else {
@@ -251,6 +254,13 @@ impl Studio {
             id = format!("{base}-{number}");
         }
         Err(face::Error::Exists(base).into())
+    }
+
+    /// Whether an avatar or a group of looks has this id. A group keeps that of
+    /// its first look when that is deleted.
+    fn is_taken(&self, id: &str) -> bool {
+        let named = |avatar: &Arc<Avatar>| avatar.id == id || avatar.group.as_deref() == Some(id);
+        self.avatars.list().iter().any(named)
     }
 
     fn with_analyser<T>(

@@ -100,28 +100,6 @@ fn light_and_sharpness_are_told() {
 }
 
 #[test]
-fn sunglasses_hide_the_eyes() {
-    let report = studio().check(&png(portrait()), None).unwrap();
-    assert!(report.usable && !report.has(Code::EyesHidden), "{report:?}");
-    let face = report.face.unwrap();
-    let mut picture = portrait();
-    let (top, bottom) = (face.y + 0.2 * face.height, face.y + 0.52 * face.height);
-    for y in top as u32..bottom as u32 {
-        for x in face.x as u32..(face.x + face.width) as u32 {
-            picture.put_pixel(x, y, Rgb([12, 12, 14]));
-        }
-    }
-    let report = studio().check(&png(picture), None).unwrap();
-    assert!(!report.usable, "{report:?}");
-}
-
-#[test]
-fn closed_eyes_are_told() {
-    let bytes = std::fs::read(models().join("faces/maya/eyes_closed.jpg")).unwrap();
-    finds(&bytes, Code::EyesClosed);
-}
-
-#[test]
 fn kinds_of_files_are_told_by_content_whatever_they_are_called() {
     for (bytes, code) in [
         (&b"hello"[..], Code::NotAPicture),

@@ -105,6 +105,7 @@ pub fn run(config: &Config, action: Action) -> anyhow::Result<()> {
                 crop: None,
                 name: &name,
                 voice: suits.as_deref(),
+                group: None,
                 consent,
             })?;
             print(&created.report);

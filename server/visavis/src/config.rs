@@ -106,6 +106,12 @@ layers! {
         /// Folder of the avatars that users make [default: ./avatars]
         #[arg(long, env = "VISAVIS_AVATARS")]
         avatars: PathBuf,
+        /// What is stated for every picture that clients of HeyGen's API make an avatar of: that the person shown agrees [default: none; then each request says so]
+        #[arg(long, env = "VISAVIS_CONSENT")]
+        consent: String,
+        /// Who states it [default: the owner of the API key]
+        #[arg(long, env = "VISAVIS_CONSENT_BY")]
+        consent_by: String,
         /// Folder of the recordings [default: ./recordings]
         #[arg(long, env = "VISAVIS_RECORDINGS")]
         recordings: PathBuf,
@@ -278,6 +284,18 @@ impl Config {
     #[must_use]
     pub fn tls(&self) -> Option<(&Path, &Path)> {
         Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))
+    }
+
+    /// What is stated for pictures of vendors' clients.
+    #[must_use]
+    pub fn consent(&self) -> Option<api::Stated> {
+        self.consent.clone().map(|statement| api::Stated {
+            statement,
+            by: self
+                .consent_by
+                .clone()
+                .unwrap_or_else(|| api::KEY_OWNER.into()),
+        })
     }
 
     /// File that keeps contexts.

@@ -90,6 +90,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
                 .vendor_grace_s
                 .map_or(api::Config::default().vendor_grace, Duration::from_secs),
             contexts: Some(config.contexts()),
+            consent: config.consent(),
             rooms: config.livekit(),
             ..api::Config::default()
         },

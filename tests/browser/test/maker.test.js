@@ -42,8 +42,10 @@ describe("making an avatar of a picture", () => {
     await page.click("#make-own");
     assert.deepEqual(await violations(page), []);
     await shot(page, "maker-picture");
+    const chosen = performance.now();
     await page.setInputFiles("#maker-file", PICTURE);
     await untilJudged(page);
+    const judged = performance.now();
     assert.equal((await report(page)).Eyes, "warning", "the glasses are told of");
     await shot(page, "maker-frame");
 
@@ -61,8 +63,12 @@ describe("making an avatar of a picture", () => {
     await page.check("#maker-agreed");
     await untilJudged(page);
     assert.deepEqual(await violations(page), []);
+    const wanted = performance.now();
     await page.click("#maker-try");
     await page.waitForSelector('#maker-stage[data-phase="live"]');
+    const live = performance.now();
+    const took = { report: judged - chosen, preview: live - wanted };
+    console.log("ms from the picture to its report, and to a live preview:", JSON.stringify(took));
     await watch(page, "#maker-video");
     const { avatars: listed } = await stage.server.api("GET", "/v1/avatars");
     assert.ok(listed.every(({ deletable }) => !deletable), "a draft is not listed");

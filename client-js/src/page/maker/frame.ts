@@ -43,7 +43,7 @@ export class FrameView {
       this.#change({ ...this.#framing, turn: this.#framing.turn + 90 });
     });
     byId("maker-fit").addEventListener("click", () => {
-      this.#quarter = 0;
+      this.#quarter = quarterOf(this.#suggested);
       this.#change(this.#suggested);
     });
   }
@@ -56,11 +56,11 @@ export class FrameView {
   show(source: Source, suggested: Framing | undefined): void {
     this.#source = source;
     this.#pointers.clear();
-    this.#quarter = 0;
     const { width, height } = source;
     const middle = { x: width / 2, y: height / 2, side: Math.min(width, height), turn: 0 };
     this.#suggested = within(suggested ?? middle, source);
     this.#framing = this.#suggested;
+    this.#quarter = quarterOf(this.#suggested);
     this.#draw();
   }
 
@@ -141,4 +141,9 @@ export class FrameView {
     event.preventDefault();
     this.#change(change());
   }
+}
+
+/** The nearest quarter, degrees. */
+function quarterOf({ turn }: Framing): number {
+  return Math.round(turn / 90) * 90;
 }

@@ -5,7 +5,7 @@ import { make } from "../dom.js";
 const ASPECTS: [aspect: string, codes: string[]][] = [
   ["Face", ["no_face", "several_faces", "drawing"]],
   ["Size", ["face_too_small", "face_small", "face_cut", "tight"]],
-  ["Pose", ["profile", "turned"]],
+  ["Pose", ["profile", "lying", "turned"]],
   ["Eyes", ["eyes_closed", "eyes_hidden", "glasses"]],
   ["Mouth", ["mouth_open", "expression"]],
   ["Light", ["too_dark", "dark", "too_bright", "uneven"]],

@@ -41,6 +41,7 @@ pub(crate) struct NewRequest {
     quality: Option<String>,
     avatar_name: Option<String>,
     avatar_id: Option<String>,
+    talking_photo_id: Option<String>,
     voice: Option<Voice>,
     video_encoding: Option<String>,
     knowledge_base_id: Option<String>,
@@ -72,7 +73,9 @@ impl NewRequest {
                 .map(|seconds| seconds.clamp(*IDLE.start(), *IDLE.end()))
         };
         let mut request = Request {
-            avatar: avatar(self.avatar_id).or_else(|| avatar(self.avatar_name)),
+            avatar: avatar(self.avatar_id)
+                .or_else(|| avatar(self.talking_photo_id))
+                .or_else(|| avatar(self.avatar_name)),
             voice: self.voice.and_then(|voice| given(voice.voice_id)),
             idle_timeout_s: duration("activity_idle_timeout", idle, limits.idle_timeout_s)?,
             ..Request::default()

@@ -19,7 +19,7 @@ const MOST_FIELDS: usize = 16;
 
 /// What came in a form.
 #[derive(Default)]
-pub(super) struct Form {
+pub(crate) struct Form {
     picture: Option<Bytes>,
     crop: Option<String>,
     pub name: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Form {
 }
 
 impl Form {
-    pub async fn read(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
+    pub(crate) async fn read(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
         let mut parts = Multipart::from_request(request, state)
             .await
             .map_err(|error| {
@@ -74,13 +74,13 @@ impl Form {
         Ok(form)
     }
 
-    pub fn picture(&self) -> Result<Bytes, Problem> {
+    pub(crate) fn picture(&self) -> Result<Bytes, Problem> {
         self.picture
             .clone()
             .ok_or_else(|| Problem::invalid("the form has no field 'picture' with a file"))
     }
 
-    pub fn crop(&self) -> Result<Option<Crop>, Problem> {
+    pub(crate) fn crop(&self) -> Result<Option<Crop>, Problem> {
         let Some(text) = &self.crop else {
             return Ok(None);
         };
@@ -93,7 +93,7 @@ impl Form {
     }
 
     /// Whether the avatar is only to be looked at.
-    pub fn draft(&self) -> Result<bool, Problem> {
+    pub(crate) fn draft(&self) -> Result<bool, Problem> {
         match self.draft.as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),

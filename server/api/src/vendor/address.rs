@@ -30,6 +30,12 @@ impl Address {
         format!("{scheme}://{}{path}", self.place)
     }
 
+    /// Something on this server. `path` begins with a slash or is empty.
+    pub(crate) fn http(&self, path: &str) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.place)
+    }
+
     fn of(public: Option<&str>, secure: bool, host: Option<&str>) -> Option<Self> {
         if let Some(public) = public {
             let (scheme, place) = public.split_once("://")?;

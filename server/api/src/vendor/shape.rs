@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::photo_avatars;
 use crate::problem::Problem;
 use crate::shims;
 
@@ -17,6 +18,8 @@ pub(crate) enum Shape {
     /// `{error, message, detail}`: the services of agent plugins, each of
     /// which shows one of them to its user.
     Plain,
+    /// `{error: {code, message}, data}`: `HeyGen`'s v2 and v3.
+    Nested,
 }
 
 /// Addresses of the `LiveAvatar` API that are not ours as well.
@@ -43,8 +46,11 @@ impl Shape {
             || path.starts_with("/v1/contexts/")
             || path.starts_with("/v1/streaming")
             || path.starts_with("/v1/ws/")
+            || photo_avatars::is_v1(path)
         {
             Self::Envelope
+        } else if photo_avatars::is_newer(path) {
+            Self::Nested
         } else if shims::knows(path) {
             Self::Plain
         } else {
@@ -70,6 +76,11 @@ impl Shape {
                 "detail": problem.detail,
                 "request_id": request_id,
             })),
+            Self::Nested => Some(json!({
+                "error": { "code": code.as_str(), "message": problem.detail },
+                "data": null,
+                "request_id": request_id,
+            })),
         }
     }
 }
@@ -92,6 +103,10 @@ mod tests {
             ("/v1/streaming.new", Shape::Envelope),
             ("/v1/ws/streaming.chat", Shape::Envelope),
             ("/v1/contexts/7", Shape::Envelope),
+            ("/v1/talking_photo.list", Shape::Envelope),
+            ("/v2/avatar_group.list", Shape::Nested),
+            ("/v2/photo_avatar/train", Shape::Nested),
+            ("/v3/avatars/looks", Shape::Nested),
             ("/v1/avatars", Shape::Problem),
             ("/healthz", Shape::Problem),
         ] {

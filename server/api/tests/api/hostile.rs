@@ -36,7 +36,7 @@ const HEADERS: [&str; 12] = [
 ];
 
 /// Paths that answer at once.
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 18] = [
     "/v1/sessions/ID/speak",
     "/v1/sessions/ID/shown",
     "/v1/sessions/ID/token",
@@ -47,6 +47,12 @@ const PATHS: [&str; 12] = [
     "/v1/recordings/ID/video.mp4",
     "/v1/recordings/ID",
     "/v1/avatars/ID/preview.png",
+    "/v1/avatars/ID/keep",
+    "/v1/asset",
+    "/v1/talking_photo",
+    "/v2/photo_avatar/ID",
+    "/v3/avatars",
+    "/v3/avatars/looks/ID",
     "/v1/ID",
     "/assets/ID",
 ];

@@ -30,6 +30,8 @@ pub struct Meta {
     pub voices: Vec<String>,
     /// Who agreed that this face may be animated; `None` for persons who do not exist.
     pub consent: Option<Consent>,
+    /// Id of the avatar whose further look this is; `None` if it is the first.
+    pub group: Option<String>,
 }
 
 /// A record that the person shown agreed.
@@ -58,6 +60,8 @@ pub(super) struct Manifest {
     pub voices: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// What the picture itself shows, by the published names of the
     /// blendshapes; those that are not named are 0.
     #[serde(default)]
@@ -92,6 +96,7 @@ impl Manifest {
             licence: self.licence.clone(),
             voices: self.voices.clone(),
             consent: self.consent.clone(),
+            group: self.group.clone(),
         }
     }
 
@@ -137,6 +142,9 @@ impl Meta {
         };
         if !id(&self.id) {
             return bad("id", "must be 1 to 64 of a-z, 0-9 and -");
+        }
+        if self.group.as_ref().is_some_and(|group| !id(group)) {
+            return bad("group", "must be 1 to 64 of a-z, 0-9 and -");
         }
         if self.name.trim().is_empty() || !text(&self.name, 80) {
             return bad("name", "must be 1 to 80 characters on one line");

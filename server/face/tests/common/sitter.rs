@@ -140,5 +140,6 @@ pub fn meta(id: &str) -> Meta {
         licence: "Apache-2.0".into(),
         voices: vec!["joe".into()],
         consent: None,
+        group: None,
     }
 }

@@ -64,6 +64,7 @@ pub fn request<'a>(picture: &'a [u8], name: &'a str) -> Request<'a> {
         crop: None,
         name,
         voice: None,
+        group: None,
         consent: Consent {
             by: "Maya".to_owned(),
             statement: "I am the person in this picture and agree.".to_owned(),

@@ -1,0 +1,40 @@
+//! That pictures are read in bounded memory. The only test of its program, so
+//! that the peak is its own.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{file, png};
+use image::{GrayImage, ImageFormat, RgbImage};
+use studio::Code;
+use studio::decode::{MOST_PIXELS, decode};
+
+/// Most memory that this process has held, bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kilobytes * 1024
+}
+
+#[test]
+fn a_picture_takes_its_pixels_and_not_much_more() {
+    let (width, height) = (7_000, 5_700);
+    assert!(u64::from(width) * u64::from(height) < MOST_PIXELS);
+    let bytes = file(RgbImage::new(width, height), ImageFormat::Jpeg);
+    let large = png(GrayImage::new(10_000, 6_000));
+    let before = peak();
+    // Refused by its header alone.
+    assert_eq!(decode(&large).unwrap_err(), Code::TooManyPixels);
+    assert!(peak() - before < 1 << 20, "{} bytes", peak() - before);
+    let picture = decode(&bytes).unwrap();
+    let pixels = picture.as_raw().len() as u64;
+    // The encoder of the test held as much already, and has given it back.
+    let taken = peak() - before;
+    assert!(taken < 2 * pixels, "{taken} bytes for {pixels}");
+}
