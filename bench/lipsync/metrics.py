@@ -20,6 +20,8 @@ CURVES = np.array(
      [0.1, 0.05, 0], [0.2, 0.05, 0], [0.22, 0.4, 0], [0.9, 0.05, 0], [0.5, 0, 0], [0.28, 0, 0], [0.6, 0.65, 0], [0.28, 0.95, 0.05]]
 )
 PP, FF = phones.INDEX["PP"], phones.INDEX["FF"]
+# Visemes that sound alike and do not look alike: how often one is taken for the other.
+ALIKE = [("PP", "nn"), ("nn", "PP"), ("FF", "TH"), ("TH", "FF")]
 
 
 def frames_of(ref):
@@ -135,6 +137,9 @@ def score(refs, predictions, face_curves=None):
         "lag ms": best * 10,
         "flicker": said / labelled,
     }
+    for said_as, taken_for in ALIKE:
+        row = confusion[phones.INDEX[said_as]]
+        figures[f"{said_as} as {taken_for}"] = row[phones.INDEX[taken_for]] / max(row.sum(), 1)
     if face_curves:
         face = np.concatenate(face_rows)
         for k, name in enumerate(("jaw", "round", "close")):
