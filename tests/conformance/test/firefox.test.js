@@ -8,7 +8,8 @@ const RATE = 24_000;
 /** `SubscriptionError.SE_CODEC_UNSUPPORTED` of LiveKit's protocol. */
 const CODEC_UNSUPPORTED = 1;
 
-const stage = setStage("firefox");
+// It pairs no addresses of the loopback interface alone.
+const stage = setStage("firefox", { settings: { VISAVIS_MEDIA_LISTEN: "0.0.0.0:0" } });
 
 /**
  * Firefox has H.264 by a plugin that it downloads when it first runs. Without it (as here, where
