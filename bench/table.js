@@ -8,7 +8,7 @@ import { ROOT } from "../tests/support/program.mjs";
 import { QUIET, RESULTS } from "./lib/results.js";
 
 /** All tables, in the order of the README. */
-export const TABLES = ["latency", "sessions", "cpu", "offline"];
+export const TABLES = ["latency", "sessions", "cpu", "offline", "clients"];
 
 const BEGIN = "<!-- figures -->";
 const END = "<!-- /figures -->";
