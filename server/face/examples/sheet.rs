@@ -1,5 +1,6 @@
-//! Contact sheets: every viseme at rest, blinking, with raised brows, smiling
-//! and turned to both sides, and from near, for each avatar.
+//! Contact sheets: every viseme at rest, blinking, with raised brows, smiling,
+//! turned to both sides, with the jaw wide open, and from near; lids on their
+//! way down from near; and whole pictures of every shape, for each avatar.
 //!
 //! `cargo run --release -p face --example sheet -- OUTDIR [SIZE] [FOLDER OF PACKAGES]`
 
@@ -9,6 +10,7 @@ use std::path::Path;
 use face::scene::Shot;
 use face::{Avatars, Scene};
 use media::Blendshape as B;
+use media::seam::Renderer;
 use media::{FaceControls, MediaTime, Picture, Viseme};
 use tiny_skia::{Pixmap, PremultipliedColorU8};
 
@@ -17,7 +19,7 @@ mod visemes;
 
 type Variant = (&'static str, fn(&mut FaceControls));
 
-const VARIANTS: [Variant; 6] = [
+const VARIANTS: [Variant; 7] = [
     ("front", |_| {}),
     ("blink", |face| {
         face.set(B::EyeBlinkLeft, 1.0);
@@ -38,6 +40,7 @@ const VARIANTS: [Variant; 6] = [
     }),
     ("left", |face| face.yaw = 5.0),
     ("right", |face| face.yaw = -5.0),
+    ("wide", |face| face.add(B::JawOpen, 1.0)),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -77,6 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             sheet.save_png(Path::new(&out).join(format!("{}-{name}.png", avatar.id)))?;
         }
         mouths(&avatars, &avatar.id, at, size, Path::new(&out))?;
+        lids(&avatars, &avatar.id, at, size, Path::new(&out))?;
         for (width, height) in [(size, size), (1280, 720), (720, 1280)] {
             let mut renderer = avatars.renderer(&avatar.id, &Scene::new(width, height), 1)?;
             let mut picture = Picture::black(width, height);
@@ -93,6 +97,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A renderer of a square close-up, and a picture for it.
+fn near(
+    avatars: &Avatars,
+    id: &str,
+    side: usize,
+) -> Result<(Box<dyn Renderer>, Picture), Box<dyn Error>> {
+    let mut scene = Scene::new(side, side);
+    scene.framing.shot = Shot::CloseUp;
+    let renderer = avatars.renderer(id, &scene, 1)?;
+    Ok((renderer, Picture::black(side, side)))
+}
+
 /// Every viseme from near: the lower half of a close-up of twice the size.
 fn mouths(
     avatars: &Avatars,
@@ -101,13 +117,9 @@ fn mouths(
     size: usize,
     out: &Path,
 ) -> Result<(), Box<dyn Error>> {
-    let side = size * 2;
-    let mut scene = Scene::new(side, side);
-    scene.framing.shot = Shot::CloseUp;
-    let mut renderer = avatars.renderer(id, &scene, 1)?;
-    let mut picture = Picture::black(side, side);
+    let (mut renderer, mut picture) = near(avatars, id, size * 2)?;
     let (cell, across, down) = (size * 7 / 8, 5, 3);
-    let part = ((side - cell) / 2, size * 13 / 16, cell, size * 5 / 8);
+    let part = ((size * 2 - cell) / 2, size * 13 / 16, cell, size * 5 / 8);
     let mut sheet = Pixmap::new((cell * across) as u32, (part.3 * down) as u32)
         .ok_or("the sheet is too large")?;
     for viseme in Viseme::ALL {
@@ -116,6 +128,41 @@ fn mouths(
         blit(&picture, part, &mut sheet, (column * cell, row * part.3));
     }
     sheet.save_png(out.join(format!("{id}-mouths.png")))?;
+    Ok(())
+}
+
+/// Lids in five steps of a blink, looking ahead, aside and down, from near.
+fn lids(
+    avatars: &Avatars,
+    id: &str,
+    at: MediaTime,
+    size: usize,
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let (mut renderer, mut picture) = near(avatars, id, size * 2)?;
+    let (cell, across) = (size * 7 / 8, 5);
+    let part = ((size * 2 - cell) / 2, size * 5 / 8, cell, size * 3 / 8);
+    let looks: [&[B]; 3] = [
+        &[],
+        &[B::EyeLookOutLeft, B::EyeLookInRight],
+        &[B::EyeLookDownLeft, B::EyeLookDownRight],
+    ];
+    let mut sheet = Pixmap::new((cell * across) as u32, (part.3 * looks.len()) as u32)
+        .ok_or("the sheet is too large")?;
+    for (row, look) in looks.into_iter().enumerate() {
+        for column in 0..across {
+            let mut face = FaceControls::rest(at);
+            for &shape in look {
+                face.set(shape, 0.7);
+            }
+            for shape in [B::EyeBlinkLeft, B::EyeBlinkRight] {
+                face.set(shape, column as f32 / (across - 1) as f32);
+            }
+            renderer.render(&face, &mut picture)?;
+            blit(&picture, part, &mut sheet, (column * cell, row * part.3));
+        }
+    }
+    sheet.save_png(out.join(format!("{id}-lids.png")))?;
     Ok(())
 }
 

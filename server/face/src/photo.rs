@@ -9,6 +9,7 @@
 mod backdrop;
 mod basis;
 mod curve;
+mod dirty;
 mod eyes;
 mod figure;
 mod fit;
@@ -40,7 +41,7 @@ pub(crate) fn preview(package: &Package, side: usize) -> Rgb {
     let scene = Scene {
         framing: Framing {
             shot: Shot::Normal,
-            scale: 1.2,
+            scale: 1.05,
             ..Framing::default()
         },
         ..Scene::new(side, side)

@@ -6,8 +6,10 @@ use std::ops::Range;
 use face::{Avatars, Error, Scene};
 use media::Blendshape as B;
 use media::seam::Renderer;
-use media::{FRAME, FaceControls, MediaTime, Picture, Viseme};
+use media::{FaceControls, MediaTime, Picture, Viseme};
 
+#[path = "common/talk.rs"]
+mod talk;
 #[path = "../examples/common/visemes.rs"]
 mod visemes;
 
@@ -194,106 +196,6 @@ fn a_blink_hides_the_eye() {
     }
 }
 
-/// Twenty seconds with speech in the middle.
-fn conversation(n: i64) -> FaceControls {
-    let at = MediaTime(n * FRAME);
-    if !(150..350).contains(&n) {
-        return FaceControls::rest(at);
-    }
-    let mut face = visemes::face(Viseme::ALL[(n * 7 % 15) as usize], at);
-    face.yaw = (n as f32 * 0.1).sin() * 3.0;
-    face
-}
-
-#[test]
-fn nothing_changes_outside_the_changed_rectangle() {
-    for (id, width, height) in [("nora", 512, 512), ("leo", 640, 360), ("nora", 360, 640)] {
-        let mut renderer = Avatars::new()
-            .renderer(id, &Scene::new(width, height), 7)
-            .unwrap();
-        let mut picture = Picture::black(width, height);
-        renderer.render(&conversation(0), &mut picture).unwrap();
-        for n in 1..500 {
-            let before = picture.clone();
-            renderer.render(&conversation(n), &mut picture).unwrap();
-            let r = picture.changed;
-            assert!([r.x, r.y, r.width, r.height].iter().all(|v| v % 2 == 0));
-            let check = |old: &[u8], new: &[u8], width: usize, scale: usize| {
-                for (i, (a, b)) in old.iter().zip(new).enumerate() {
-                    let (x, y) = (i % width * scale, i / width * scale);
-                    let inside =
-                        (r.x..r.x + r.width).contains(&x) && (r.y..r.y + r.height).contains(&y);
-                    assert!(a == b || inside, "{id} picture {n} at {x},{y}");
-                }
-            };
-            check(&before.y, &picture.y, width, 1);
-            check(&before.u, &picture.u, width / 2, 2);
-            check(&before.v, &picture.v, width / 2, 2);
-        }
-    }
-}
-
-#[test]
-fn a_picture_depends_on_its_moment_only() {
-    for id in IDS {
-        let mut running = renderer(id, 3);
-        let mut picture = Picture::black(SIDE, SIDE);
-        let mut shown = Vec::new();
-        for n in 0..400 {
-            running.render(&conversation(n), &mut picture).unwrap();
-            if n % 23 == 0 {
-                shown.push((n, picture.clone()));
-            }
-        }
-        // Backwards, by a renderer of its own.
-        let mut other = renderer(id, 3);
-        for (n, before) in shown.iter().rev() {
-            other.render(&conversation(*n), &mut picture).unwrap();
-            assert!(
-                (&picture.y, &picture.u, &picture.v) == (&before.y, &before.u, &before.v),
-                "{id} picture {n}"
-            );
-        }
-    }
-}
-
-#[test]
-fn idle_moves_softly_and_often_not_at_all() {
-    for id in IDS {
-        let mut renderer = renderer(id, 5);
-        let mut picture = Picture::black(SIDE, SIDE);
-        // A minute that begins after ten hours.
-        let start = 10 * 3600 * 25;
-        let mut still = 0;
-        let mut moved = 0;
-        for n in start..start + 1500 {
-            let before = picture.clone();
-            let face = FaceControls::rest(MediaTime(n * FRAME));
-            renderer.render(&face, &mut picture).unwrap();
-            if n == start {
-                continue;
-            }
-            still += usize::from(picture.changed.is_empty());
-            moved += usize::from(!picture.changed.is_empty());
-            // The lids are fast; nothing else moves by more than half a pixel,
-            // which is this much at the edge of dark hair.
-            for (i, (a, b)) in before.y.iter().zip(&picture.y).enumerate() {
-                let (x, y) = (i % SIDE, i / SIDE);
-                let eyes = (160..352).contains(&x) && (178..246).contains(&y);
-                assert!(
-                    eyes || a.abs_diff(*b) < 85,
-                    "{id}: {a} to {b} at {x},{y} in {n}"
-                );
-            }
-        }
-        assert!(
-            still > 600,
-            "{id}: only {still} of 1500 pictures are unchanged"
-        );
-        assert!(moved > 50, "{id}: it does not live");
-    }
-}
-
 #[test]
 fn seeds_lead_different_lives() {
     let at = |seed| {
@@ -304,31 +206,6 @@ fn seeds_lead_different_lives() {
     };
     assert_eq!(at(1), at(1));
     assert_ne!(at(1), at(2));
-}
-
-#[test]
-fn controls_out_of_range_are_drawn_as_far_as_they_go() {
-    for id in IDS {
-        let mut renderer = renderer(id, 1);
-        let mut picture = Picture::black(SIDE, SIDE);
-        let wild = [1.0, -4.0, 1e30, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
-        for weight in wild {
-            for angle in wild {
-                let mut face = FaceControls::rest(CALM);
-                face.shapes = [weight; media::face::BLENDSHAPES];
-                (face.yaw, face.pitch, face.roll) = (angle, angle, angle);
-                renderer.render(&face, &mut picture).unwrap();
-            }
-        }
-        for at in [i64::MIN, -1, i64::MAX] {
-            let face = FaceControls::rest(MediaTime(at));
-            renderer.render(&face, &mut picture).unwrap();
-        }
-        // And it is none the worse for it.
-        renderer.render(&with(&[]), &mut picture).unwrap();
-        let clean = draw(id, &with(&[]));
-        assert_eq!((picture.y, picture.u), (clean.y, clean.u));
-    }
 }
 
 #[test]
@@ -346,9 +223,7 @@ fn all_formats_can_be_drawn() {
             assert_eq!(renderer.size(), (width, height));
             let mut picture = Picture::black(width, height);
             for n in 0..3 {
-                renderer
-                    .render(&conversation(160 + n), &mut picture)
-                    .unwrap();
+                renderer.render(&talk::face(160 + n), &mut picture).unwrap();
             }
             // Every part of the picture is painted.
             assert!(picture.y.iter().all(|&y| y > 16), "{id} {width}x{height}");

@@ -1,10 +1,10 @@
 //! How the head is held: the rotation that fits the mean face to the landmarks
-//! best (Horn, "Closed-form solution of absolute orientation using unit
-//! quaternions", 1987).
+//! best.
 //!
 //! The mean face and the landmarks that hardly move with the expression come
 //! with the networks, in `GeometryPipelineMetadata` of `MediaPipe`.
 
+use media::geometry::Similarity;
 use onnx::Malformed;
 use onnx::wire::Fields;
 
@@ -106,98 +106,12 @@ impl Canonical {
             let [x, y, z] = landmarks[anchor.landmark].map(f64::from);
             [x, -y, -z]
         };
-        let total: f64 = self.anchors.iter().map(|anchor| anchor.weight).sum();
-        let mean = |place: &dyn Fn(&Anchor) -> [f64; 3]| {
-            let mut mean = [0.0; 3];
-            for anchor in &self.anchors {
-                for (sum, value) in mean.iter_mut().zip(place(anchor)) {
-                    *sum += value * anchor.weight / total;
-                }
-            }
-            mean
-        };
-        let (from, to) = (mean(&|anchor| anchor.place), mean(&seen));
-        let mut moments = [[0.0; 3]; 3];
-        for anchor in &self.anchors {
-            let (place, seen) = (anchor.place, seen(anchor));
-            for row in 0..3 {
-                for column in 0..3 {
-                    moments[row][column] +=
-                        anchor.weight * (place[row] - from[row]) * (seen[column] - to[column]);
-                }
-            }
-        }
-        angles(rotation(moments))
+        let pairs = self
+            .anchors
+            .iter()
+            .map(|anchor| (anchor.weight, anchor.place, seen(anchor)));
+        angles(Similarity::fit(pairs).rotation)
     }
-}
-
-/// The rotation that turns the first points onto the second ones, given the
-/// sums of their products.
-fn rotation(moments: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = moments;
-    let symmetric = [
-        [xx + yy + zz, yz - zy, zx - xz, xy - yx],
-        [yz - zy, xx - yy - zz, xy + yx, zx + xz],
-        [zx - xz, xy + yx, yy - xx - zz, yz + zy],
-        [xy - yx, zx + xz, yz + zy, zz - xx - yy],
-    ];
-    let [w, x, y, z] = largest_eigenvector(symmetric);
-    [
-        [
-            1.0 - 2.0 * (y * y + z * z),
-            2.0 * (x * y - w * z),
-            2.0 * (x * z + w * y),
-        ],
-        [
-            2.0 * (x * y + w * z),
-            1.0 - 2.0 * (x * x + z * z),
-            2.0 * (y * z - w * x),
-        ],
-        [
-            2.0 * (x * z - w * y),
-            2.0 * (y * z + w * x),
-            1.0 - 2.0 * (x * x + y * y),
-        ],
-    ]
-}
-
-/// By Jacobi's rotations, which converge for every symmetric matrix.
-fn largest_eigenvector(mut a: [[f64; 4]; 4]) -> [f64; 4] {
-    /// Far more than the five or so that a matrix of this size needs.
-    const SWEEPS: usize = 20;
-    let mut vectors = [[0.0; 4]; 4];
-    for (at, row) in vectors.iter_mut().enumerate() {
-        row[at] = 1.0;
-    }
-    for _ in 0..SWEEPS {
-        for p in 0..3 {
-            for q in p + 1..4 {
-                if a[p][q].abs() < f64::MIN_POSITIVE {
-                    continue;
-                }
-                let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-                let t = theta.signum() / (theta.abs() + theta.hypot(1.0));
-                let c = 1.0 / t.hypot(1.0);
-                let s = t * c;
-                let turn = |(p, q): (f64, f64)| (c * p - s * q, s * p + c * q);
-                for row in &mut a {
-                    (row[p], row[q]) = turn((row[p], row[q]));
-                }
-                let (rows_p, rows_q) = (a[p], a[q]);
-                for (column, pair) in rows_p.into_iter().zip(rows_q).enumerate() {
-                    (a[p][column], a[q][column]) = turn(pair);
-                }
-                for row in &mut vectors {
-                    (row[p], row[q]) = turn((row[p], row[q]));
-                }
-            }
-        }
-    }
-    let best = (0..4).fold(
-        0,
-        |best, at| if a[at][at] > a[best][best] { at } else { best },
-    );
-    vectors.map(|row| row[best])
 }
 
 /// Yaw about the upright axis, then pitch, then roll about the line of sight.

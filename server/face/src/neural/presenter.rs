@@ -51,8 +51,8 @@ impl Presenter {
     }
 
     /// Repaints the crop if anything it depends on is new, and says which
-    /// rectangle differs by that. `areas` are those that the photo engine drew.
-    fn repaint(&mut self, at: MediaTime, areas: [Rect; 2]) -> Result<Rect, Error> {
+    /// rectangle differs by that.
+    fn repaint(&mut self, at: MediaTime) -> Result<Rect, Error> {
         let (Some(network), Some(state)) = (&self.network, self.photo.shown()) else {
             return Ok(Rect::EMPTY);
         };
@@ -67,7 +67,7 @@ impl Presenter {
         let (frame, screen, size) = (self.photo.frame(), figure.size, network.size());
         let old = before.map_or(Rect::EMPTY, |b| b.bounds);
         let differs = old.union(patch.bounds);
-        for area in areas.into_iter().chain([differs]) {
+        for area in self.photo.dirty().rects().chain([differs]) {
             copy(frame, &mut self.canvas, screen.0, area);
         }
         if !patch.bounds.is_empty() {
@@ -128,8 +128,8 @@ impl Renderer for Presenter {
 
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
         check_picture(picture, self.size())?;
-        let [upper, lower] = self.photo.show(face);
-        let patch = match self.repaint(face.at, [upper, lower]) {
+        let changed = self.photo.show(face);
+        let patch = match self.repaint(face.at) {
             Ok(patch) => patch,
             Err(error) => {
                 tracing::warn!(%error, "the avatar's network is given up; its mouth is drawn without it");
@@ -142,14 +142,11 @@ impl Renderer for Presenter {
             Some(_) => &self.canvas,
             None => self.photo.frame(),
         };
-        let areas = [upper, lower, patch];
-        for area in areas {
-            if !area.is_empty() {
-                raster::convert(frame, Pixel::to_le_bytes, picture, area);
-            }
+        for area in self.photo.dirty().rects().chain([patch]) {
+            raster::convert(frame, Pixel::to_le_bytes, picture, area);
         }
         picture.at = face.at;
-        picture.changed = areas.into_iter().fold(Rect::EMPTY, Rect::union);
+        picture.changed = changed.union(patch);
         Ok(())
     }
 }

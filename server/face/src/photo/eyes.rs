@@ -34,6 +34,11 @@ const MEET: f32 = 0.98;
 /// closed one.
 const FADE: f32 = 0.2;
 
+/// A lid that comes down takes the light from the ball: at the end this much
+/// of it, towards this colour.
+const SHADE: f32 = 0.6;
+const DIM: Pixel = 0xFF1A_2030;
+
 /// One eye of a face.
 pub(crate) struct Eye {
     lids: [[usize; 9]; 2],
@@ -200,17 +205,17 @@ impl Eye {
         look: Look,
         pixels: &mut [Pixel],
         size: (usize, usize),
-        clip: Rect,
     ) {
         let to_rest = Similarity::between(self.now(places), self.corners);
         let lid = |list: &[usize; 9]| {
             Curve::through(&list.map(|i| to_rest.apply(places[i].map(|v| v as f32 / STEPS))))
         };
         let (upper, lower) = (lid(&self.lids[0]), lid(&self.lids[1]));
-        let area = self.cover(places, size).intersection(clip);
+        let area = self.cover(places, size);
         let rim = RIM * self.width;
         let lashes = (LASHES * self.width).max(1.5);
         let fade = smooth(look.blink / FADE);
+        let shade = (SHADE * look.blink * 256.0) as u32;
         let (left, right) = upper.ends();
         for y in area.y..area.y + area.height {
             let row = y * size.0;
@@ -224,7 +229,8 @@ impl Eye {
                     * (right - at[0] + 0.5).clamp(0.0, 1.0);
                 if open > 0.0 {
                     let seen = [at[0] - look.gaze[0], at[1] - look.gaze[1]];
-                    *out = mix(*out, self.ball.sample(seen), (open * 256.0) as u32);
+                    let ball = mix(self.ball.sample(seen), DIM, shade);
+                    *out = mix(*out, ball, (open * 256.0) as u32);
                 }
                 if look.blink <= 0.0 {
                     continue;
@@ -248,12 +254,16 @@ impl Eye {
                 } else {
                     (shut + at[1] - edge, 1.0 - smooth((at[1] - edge) / lashes))
                 };
-                let share = share * side * fade;
-                *out = mix(
-                    *out,
-                    self.shut.sample([at[0], from]),
-                    (share * 256.0) as u32,
-                );
+                let mut share = share * side * fade;
+                let lid = self.shut.sample([at[0], from]);
+                if at[1] >= edge {
+                    // Of what hangs from the edge only the dark of the lashes:
+                    // the skin between them stays with the lower lid.
+                    let skin = luma(self.shut.sample([at[0], shut + lashes])).max(1.0);
+                    let dark = smooth((1.0 - luma(lid) / skin) / 0.3);
+                    share *= dark + (1.0 - dark) * smooth((look.blink - 0.85) / 0.15);
+                }
+                *out = mix(*out, lid, (share * 256.0) as u32);
             }
         }
     }

@@ -7,6 +7,7 @@ use media::Rect;
 
 use super::backdrop;
 use super::basis::Basis;
+use super::dirty::Dirty;
 use super::eyes::{self, Eye, Look};
 use super::fit::Fit;
 use super::framing;
@@ -14,7 +15,7 @@ use super::mesh::{Mesh, Pose};
 use super::motion::Motion;
 use super::mouth::{Jaw, Light, Mouth};
 use super::points::{LEFT_LIDS, MESH, RIGHT_LIDS};
-use super::raster::{self, Corner, STEPS, Target};
+use super::raster::{self, BITS, Corner, Cover, Target};
 use super::seam;
 use super::texture::{Pixel, Placement, Texture, mix, parts, pixel};
 use crate::package::{Mask, Portrait};
@@ -42,6 +43,8 @@ pub(crate) struct Figure {
     texture: Texture,
     /// Where each point of the mesh is in the texture.
     texels: Vec<[f32; 2]>,
+    /// What each triangle of the mesh shows of the texture.
+    covers: Vec<Cover>,
     /// What is behind, one after the other; empty if the texture is opaque.
     backdrops: Vec<Vec<Pixel>>,
     /// How long each is shown, media-clock samples.
@@ -102,7 +105,12 @@ impl Figure {
         let millimetre = Fit::new(basis, &rest).scale;
         let open = !seam::snap(&mut rest, &texture, millimetre);
         let mesh = Mesh::new(basis, &rest, size, open);
-        let texels = mesh.shows.iter().map(|&at| texture.texel(at)).collect();
+        let texels: Vec<_> = mesh.shows.iter().map(|&at| texture.texel(at)).collect();
+        let covers = mesh
+            .triangles
+            .iter()
+            .map(|corners| Cover::of(&texture, corners.map(|i| texels[usize::from(i)])))
+            .collect();
         let motion = Motion::new(basis, &rest, &portrait.shapes, open);
         let face = bounds(&rest[..MESH]);
         let shut = portrait
@@ -120,6 +128,7 @@ impl Figure {
             mesh,
             motion,
             texels,
+            covers,
             texture,
             backdrops,
             each: match &scene.background {
@@ -165,33 +174,39 @@ impl Figure {
         Mouth::cover(places, self.size)
     }
 
-    /// Draws what lies within `clip`; the same pixels whatever was there.
-    pub fn draw(&self, moment: &Moment<'_>, pixels: &mut [Pixel], clip: Rect) {
+    /// Draws what is dirty; the same pixels whatever was there. Eyes and mouth
+    /// must be dirty wholly or not at all.
+    pub fn draw(&self, moment: &Moment<'_>, pixels: &mut [Pixel], dirty: &Dirty) {
         let mut target = Target {
             width: self.size.0,
+            height: self.size.1,
             pixels,
             behind: self.backdrops.get(moment.backdrop).map(Vec::as_slice),
+            dirty,
         };
-        for &corners in &self.mesh.triangles {
+        for (&corners, &cover) in self.mesh.triangles.iter().zip(&self.covers) {
+            if !dirty.touches(self.touched(moment.places, corners)) {
+                continue;
+            }
             let corners = corners.map(|i| Corner {
                 at: moment.places[usize::from(i)],
                 texel: self.texels[usize::from(i)],
             });
-            raster::triangle(&mut target, &self.texture, corners, clip);
+            raster::triangle(&mut target, &self.texture, corners, cover);
         }
-        for (eye, look) in self.eyes.iter().zip(moment.looks) {
-            eye.draw(moment.places, look, pixels, self.size, clip);
+        for (k, area) in self.eye_areas(moment.places).into_iter().enumerate() {
+            if dirty.touches(area) {
+                self.eyes[k].draw(moment.places, moment.looks[k], pixels, self.size);
+            }
         }
-        self.mouth.draw(
-            moment.places,
-            &self.mesh.skull,
-            moment.pose,
-            moment.jaw,
-            pixels,
-            self.size,
-            clip,
-        );
-        self.surround(pixels, clip);
+        if dirty.touches(self.mouth_area(moment.places)) {
+            let head = self.mouth.head(&self.mesh.skull, moment.pose);
+            self.mouth
+                .draw(moment.places, head, moment.jaw, pixels, self.size);
+        }
+        for area in dirty.rects() {
+            self.surround(pixels, area);
+        }
     }
 
     /// Draws what is around a circle.
@@ -203,16 +218,22 @@ impl Figure {
         }
     }
 
-    /// The rectangle of a triangle at some places (left, top, right, bottom),
-    /// steps of a pixel.
-    pub fn touched(places: &[[i32; 2]], corners: [u16; 3]) -> [i32; 4] {
+    /// The rectangle of a triangle at some places, even, with a pixel to spare.
+    pub fn touched(&self, places: &[[i32; 2]], corners: [u16; 3]) -> Rect {
         let at = corners.map(|i| places[usize::from(i)]);
-        [
-            at[0][0].min(at[1][0]).min(at[2][0]),
-            at[0][1].min(at[1][1]).min(at[2][1]),
-            at[0][0].max(at[1][0]).max(at[2][0]),
-            at[0][1].max(at[1][1]).max(at[2][1]),
-        ]
+        let span = |k: usize, length: usize| {
+            let low = at[0][k].min(at[1][k]).min(at[2][k]) >> BITS;
+            let high = at[0][k].max(at[1][k]).max(at[2][k]) >> BITS;
+            let within = |v: i32| (v.max(0) as usize).min(length);
+            (within(low - 1) & !1, within(high + 3) & !1)
+        };
+        let ((x, right), (y, bottom)) = (span(0, self.size.0), span(1, self.size.1));
+        Rect {
+            x,
+            y,
+            width: right - x,
+            height: bottom - y,
+        }
     }
 }
 
@@ -245,20 +266,4 @@ fn whites(rest: &[[f32; 3]], picture: &Texture) -> Vec<[u8; 3]> {
         }
     }
     found
-}
-
-/// From steps of a pixel to an even rectangle of the screen, with a pixel to
-/// spare.
-pub(crate) fn to_rect([left, top, right, bottom]: [i32; 4], size: (usize, usize)) -> Rect {
-    let pixels = |v: i32| v as f32 / STEPS;
-    if left > right {
-        return Rect::EMPTY;
-    }
-    Rect::cover(
-        pixels(left) - 1.0,
-        pixels(top) - 1.0,
-        pixels(right) + 1.0,
-        pixels(bottom) + 1.0,
-        size,
-    )
 }

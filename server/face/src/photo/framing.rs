@@ -8,12 +8,28 @@ use crate::scene::{Scene, Shot};
 /// The crown is this far over the forehead's upper landmark, of the distance
 /// from there to the chin.
 const CROWN: f32 = 0.33;
-/// Head height of the shots, of the screen's height, and at most of its width.
-const NORMAL: (f32, f32) = (0.42, 0.6);
-const CLOSE_UP: (f32, f32) = (0.66, 0.78);
-/// Air over the crown, of the screen's height.
-const AIR: f32 = 0.13;
-const CLOSE_AIR: f32 = 0.09;
+/// How large a shot shows the head, and where.
+struct Size {
+    /// Head height, of the screen's height, and at most of its width.
+    head: (f32, f32),
+    /// Air over the crown, of the screen's height.
+    air: f32,
+}
+
+/// On a screen this much wider than high there is room for the shoulders.
+const WIDE: f32 = 1.2;
+const NORMAL_WIDE: Size = Size {
+    head: (0.42, 0.6),
+    air: 0.13,
+};
+const NORMAL: Size = Size {
+    head: (0.48, 0.66),
+    air: 0.1,
+};
+const CLOSE_UP: Size = Size {
+    head: (0.66, 0.78),
+    air: 0.09,
+};
 /// A person that covers this much of an edge of the picture is cut by it.
 const CUT: f32 = 0.03;
 
@@ -33,11 +49,13 @@ pub(super) fn frame(portrait: &Portrait, scene: &Scene, free: bool) -> Framed {
     let chin = points[CHIN][1];
     let crown = points[FOREHEAD][1] - CROWN * (chin - points[FOREHEAD][1]);
     let middle = f32::midpoint(points[RIGHT_EAR][0], points[LEFT_EAR][0]);
-    let close = scene.framing.shot != Shot::Normal;
-    let ((of_height, of_width), air) = if close {
-        (CLOSE_UP, CLOSE_AIR)
-    } else {
-        (NORMAL, AIR)
+    let Size {
+        head: (of_height, of_width),
+        air,
+    } = match scene.framing.shot {
+        Shot::Normal if width > WIDE * height => NORMAL_WIDE,
+        Shot::Normal => NORMAL,
+        Shot::CloseUp | Shot::Circle => CLOSE_UP,
     };
     let head = (of_height * height).min(of_width * width);
     let mut scale = head / (chin - crown) * scene.framing.scale;

@@ -25,15 +25,33 @@ const STEEPEST: f32 = 4.5;
 /// Sweeps over the mesh that flatten it, at most: it settles within a few dozen.
 const FLATTENING: usize = 200;
 
-/// Everything that moves the head as a whole, pixels and radians.
-#[derive(Clone, Copy, Debug, Default)]
+/// Everything that moves the head as a whole.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pose {
+    /// Radians.
     pub yaw: f32,
     pub pitch: f32,
     pub roll: f32,
+    /// Across and down, pixels.
     pub shift: [f32; 2],
-    /// Rise of the shoulders.
+    /// Rise of the shoulders, pixels.
     pub breath: f32,
+    /// Sines and cosines of yaw, pitch and roll.
+    turns: [(f32, f32); 3],
+}
+
+impl Pose {
+    /// From yaw, pitch and roll in radians, and shift and breath in pixels.
+    pub fn new([yaw, pitch, roll]: [f32; 3], shift: [f32; 2], breath: f32) -> Self {
+        Self {
+            yaw,
+            pitch,
+            roll,
+            shift,
+            breath,
+            turns: [yaw, pitch, roll].map(f32::sin_cos),
+        }
+    }
 }
 
 /// How the head turns on the screen.
@@ -73,10 +91,16 @@ impl Skull {
     /// Where a point goes whose share of the head's motion is `head` and of the
     /// body's `body`.
     pub fn carry(&self, [x, y, z]: [f32; 3], head: f32, body: f32, pose: &Pose) -> [f32; 2] {
+        let rise = pose.breath * (body + BREATH_HEAD * head * (1.0 - body));
+        if head == 0.0 {
+            return [x, y - rise];
+        }
         let (px, py, pz) = (x - self.middle[0], y - self.middle[1], z - self.middle[2]);
-        let (sin_yaw, cos_yaw) = pose.yaw.sin_cos();
-        let (sin_pitch, cos_pitch) = pose.pitch.sin_cos();
-        let (sin_roll, cos_roll) = pose.roll.sin_cos();
+        let [
+            (sin_yaw, cos_yaw),
+            (sin_pitch, cos_pitch),
+            (sin_roll, cos_roll),
+        ] = pose.turns;
         let mut dx = px * cos_yaw - pz * sin_yaw - px + CARRIED * self.width * sin_yaw;
         let deep = pz * cos_yaw + px * sin_yaw;
         let mut dy = py * cos_pitch + deep * sin_pitch - py;
@@ -85,7 +109,6 @@ impl Skull {
         dy += rx * sin_roll + ry * cos_roll - ry;
         dx += pose.shift[0];
         dy += pose.shift[1];
-        let rise = pose.breath * (body + BREATH_HEAD * head * (1.0 - body));
         [x + dx * head, y + dy * head - rise]
     }
 }
@@ -254,7 +277,7 @@ impl Mesh {
         // the neck takes over at once.
         let low = smooth((down - 0.1) / 0.7);
         let begins = 1.75 * (1.0 - low) + 1.02 * low;
-        let ends = 2.9 * (1.0 - low) + 2.0 * low;
+        let ends = 2.5 * (1.0 - low) + 2.0 * low;
         let head = 1.0 - smooth((wide - begins) / (ends - begins));
         let chin = self.rest[CHIN][1];
         let body = smooth((place[1] - chin) / (0.75 * self.skull.width));

@@ -135,27 +135,28 @@ impl Mouth {
         Rect::cover(left - 2.0, top - 3.0, right + 2.0, bottom + 3.0, size)
     }
 
+    /// From the screen to the face at rest, in the plane of the teeth.
+    pub fn head(&self, skull: &Skull, pose: &Pose) -> Similarity {
+        Similarity::between(
+            self.bite.map(|p| skull.carry(p, 1.0, 0.0, pose)),
+            self.bite.map(|[x, y, _]| [x, y]),
+        )
+    }
+
     /// Draws what is seen between the lips over them.
-    #[allow(clippy::too_many_arguments)]
     pub fn draw(
         &self,
         places: &[[i32; 2]],
-        skull: &Skull,
-        pose: &Pose,
+        head: Similarity,
         jaw: Jaw,
         pixels: &mut [Pixel],
         size: (usize, usize),
-        clip: Rect,
     ) {
         let lip =
             |row: &[usize; 11]| Curve::through(&row.map(|i| places[i].map(|v| v as f32 / STEPS)));
         let (upper, lower) = (lip(&UPPER_LIP[3]), lip(&LOWER_LIP[3]));
         let (left, right) = upper.ends();
-        let area = Self::cover(places, size).intersection(clip);
-        let head = Similarity::between(
-            self.bite.map(|p| skull.carry(p, 1.0, 0.0, pose)),
-            self.bite.map(|[x, y, _]| [x, y]),
-        );
+        let area = Self::cover(places, size);
         let middle = f32::midpoint(left, right);
         let half = (f32::midpoint(right, -left)).max(1.0);
         let jaw = Set {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use media::seam::{RenderError, Renderer};
 use media::{FaceControls, Picture, Rect};
 
-use super::figure::{Figure, Moment, to_rect};
+use super::dirty::Dirty;
+use super::figure::{Figure, Moment};
 use super::mesh::Pose;
 use super::texture::Pixel;
 use crate::avatars::check_picture;
@@ -17,23 +18,25 @@ use crate::weights::Weights;
 /// A single picture can be turned this far, degrees: beyond it ears and hair
 /// betray that there is nothing behind them.
 const TURN: f32 = 6.0;
-/// Finest step of head and body, of a pixel.
+/// Finest step of the head, of a pixel.
 const STEP: f32 = 0.0625;
+/// Finest step of a breath, of a pixel: it moves half the screen, so it must
+/// not move for what nobody sees.
+const BREATH_STEP: f32 = 0.25;
 /// How far the shoulders rise with a breath, of the head's width.
 const BREATH: f32 = 0.012;
 /// A design unit of the idle shift, of the head's width.
 const SHIFT: f32 = 0.005;
-/// Triangles whose rest is above the tip of the nose redraw the upper part of
-/// the face, those below the lower one.
-const NOSE_TIP: usize = 1;
 
 /// All that a picture depends on, rounded to what can be seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct State {
     pub weights: Weights,
-    /// Yaw, pitch and roll as ways of the head's rim, shift across and down,
-    /// and the breath, in [`STEP`]s.
-    pose: [i32; 6],
+    /// Yaw, pitch and roll as ways of the head's rim, and shift across and
+    /// down, in [`STEP`]s.
+    pose: [i32; 5],
+    /// In [`BREATH_STEP`]s.
+    breath: i32,
     backdrop: usize,
 }
 
@@ -45,6 +48,7 @@ pub(crate) struct Presenter {
     offsets: Vec<[f32; 3]>,
     places: Vec<[i32; 2]>,
     before: Vec<[i32; 2]>,
+    dirty: Dirty,
     shown: Option<State>,
 }
 
@@ -52,6 +56,7 @@ impl Presenter {
     pub fn new(figure: Arc<Figure>, seed: u64) -> Self {
         let pixels = figure.size.0 * figure.size.1;
         Self {
+            dirty: Dirty::new(figure.size),
             figure,
             life: Life::new(seed),
             frame: vec![0xFF00_0000; pixels],
@@ -72,14 +77,14 @@ impl Presenter {
         &self.figure
     }
 
-    /// Draws without converting, and says which rectangles differ.
-    pub fn show(&mut self, face: &FaceControls) -> [Rect; 2] {
-        self.advance(self.state(face))
-    }
-
     /// What is shown: the last face with the idle life of its moment.
     pub fn shown(&self) -> Option<State> {
         self.shown
+    }
+
+    /// Which pixels the last picture changed.
+    pub fn dirty(&self) -> &Dirty {
+        &self.dirty
     }
 
     /// The face and the idle life of its moment, rounded.
@@ -91,8 +96,9 @@ impl Presenter {
                 *angle = 0.0;
             }
         }
+        let slow = Life::slow(&face);
         self.life.add(&mut face);
-        let (across, down) = self.life.shift(face.at);
+        let (across, down) = self.life.shift(slow);
         let steps = |pixels: f32| (pixels / STEP).round() as i32;
         let turn = |degrees: f32| steps(degrees.clamp(-TURN, TURN).to_radians() * rim);
         State {
@@ -103,8 +109,8 @@ impl Presenter {
                 turn(face.roll),
                 steps(across * SHIFT * rim),
                 steps(down * SHIFT * rim),
-                steps(self.life.breath(face.at) * BREATH * rim),
             ],
+            breath: (self.life.breath(slow) * BREATH * rim / BREATH_STEP).round() as i32,
             backdrop: self.figure.backdrop(face.at.0),
         }
     }
@@ -112,21 +118,22 @@ impl Presenter {
     /// How the head stands in a state.
     pub fn pose(&self, state: &State) -> Pose {
         let rim = self.figure.mesh.skull.width;
-        let [yaw, pitch, roll, across, down, breath] = state.pose.map(|steps| steps as f32 * STEP);
-        Pose {
-            yaw: yaw / rim,
-            pitch: pitch / rim,
-            roll: roll / rim,
-            shift: [across, down],
-            breath,
-        }
+        let [yaw, pitch, roll, across, down] = state.pose.map(|steps| steps as f32 * STEP);
+        Pose::new(
+            [yaw / rim, pitch / rim, roll / rim],
+            [across, down],
+            state.breath as f32 * BREATH_STEP,
+        )
     }
 
-    /// Draws the state into the frame and says which rectangles differ.
-    fn advance(&mut self, now: State) -> [Rect; 2] {
+    /// Draws the face and the idle life of its moment, and says around what
+    /// the picture changed.
+    pub fn show(&mut self, face: &FaceControls) -> Rect {
+        let now = self.state(face);
+        self.dirty.clear();
         let before = self.shown.replace(now);
         if before == Some(now) {
-            return [Rect::EMPTY; 2];
+            return Rect::EMPTY;
         }
         let figure = self.figure.clone();
         let pose = self.pose(&now);
@@ -140,75 +147,54 @@ impl Presenter {
             jaw: figure.jaw(&now.weights),
             backdrop: now.backdrop,
         };
-        let areas = match before {
-            Some(before) if before.backdrop == now.backdrop => self.differ(&before, &moment),
-            _ => {
-                let (width, height) = figure.size;
-                let all = Rect {
-                    x: 0,
-                    y: 0,
-                    width,
-                    height,
-                };
-                [all, Rect::EMPTY]
+        match before {
+            Some(before) if before.backdrop == now.backdrop => {
+                let turned = (before.pose, before.breath) != (now.pose, now.breath);
+                let then = (&before.weights, self.before.as_slice());
+                mark(&figure, &mut self.dirty, then, &moment, turned);
             }
-        };
-        for area in areas {
-            if !area.is_empty() {
-                figure.draw(&moment, &mut self.frame, area);
-            }
+            _ => self.dirty.add_all(),
         }
-        areas
+        figure.draw(&moment, &mut self.frame, &self.dirty);
+        self.dirty.hull()
     }
+}
 
-    /// What differs between the places before and now: in the upper and in
-    /// the lower part of the face, or in one rectangle if these meet.
-    fn differ(&self, before: &State, now: &Moment<'_>) -> [Rect; 2] {
-        let figure = &self.figure;
-        let mesh = &figure.mesh;
-        let none = [i32::MAX, i32::MAX, i32::MIN, i32::MIN];
-        let mut parts = [none; 2];
-        let nose = mesh.rest[NOSE_TIP][1];
-        for &corners in &mesh.triangles {
-            let moved = corners
-                .iter()
-                .any(|&i| self.before[usize::from(i)] != self.places[usize::from(i)]);
-            if !moved {
-                continue;
-            }
-            let low = mesh.rest[usize::from(corners[0])][1] > nose;
-            let part = &mut parts[usize::from(low)];
-            for places in [&self.before, &self.places] {
-                let [left, top, right, bottom] = Figure::touched(places, corners);
-                *part = [
-                    part[0].min(left),
-                    part[1].min(top),
-                    part[2].max(right),
-                    part[3].max(bottom),
-                ];
-            }
+/// Marks what differs between weights with their places and now. The teeth
+/// also show turns that are too small to move a place.
+fn mark(
+    figure: &Figure,
+    dirty: &mut Dirty,
+    (before, places): (&Weights, &[[i32; 2]]),
+    now: &Moment<'_>,
+    turned: bool,
+) {
+    for &corners in &figure.mesh.triangles {
+        let moved = |&i: &u16| places[usize::from(i)] != now.places[usize::from(i)];
+        if corners.iter().any(moved) {
+            dirty.add(figure.touched(places, corners));
+            dirty.add(figure.touched(now.places, corners));
         }
-        let mut areas = parts.map(|part| to_rect(part, figure.size));
-        let moved = parts != [none; 2];
-        let looks = figure.looks(&before.weights);
-        let (old, new) = (
-            figure.eye_areas(&self.before),
-            figure.eye_areas(&self.places),
-        );
-        for k in 0..2 {
-            if moved && old[k] != new[k] || looks[k] != now.looks[k] {
-                areas[0] = areas[0].union(old[k]).union(new[k]);
+    }
+    let looks = figure.looks(before);
+    let (old, new) = (figure.eye_areas(places), figure.eye_areas(now.places));
+    let mouth = [figure.mouth_area(places), figure.mouth_area(now.places)];
+    let mut features = [
+        (looks[0] != now.looks[0], [old[0], new[0]]),
+        (looks[1] != now.looks[1], [old[1], new[1]]),
+        (turned || figure.jaw(before) != now.jaw, mouth),
+    ];
+    // A feature is drawn wholly or not at all, and what one of them makes dirty
+    // may reach another.
+    for _ in 0..features.len() {
+        for (differs, areas) in &mut features {
+            *differs |= areas.iter().any(|&area| dirty.touches(area));
+            if *differs {
+                for &area in areas.iter() {
+                    dirty.add(area);
+                }
             }
         }
-        if parts[1] != none || figure.jaw(&before.weights) != now.jaw {
-            areas[1] = areas[1]
-                .union(figure.mouth_area(&self.before))
-                .union(figure.mouth_area(&self.places));
-        }
-        if !areas[0].intersection(areas[1]).is_empty() {
-            return [areas[0].union(areas[1]), Rect::EMPTY];
-        }
-        areas
     }
 }
 
@@ -219,14 +205,12 @@ impl Renderer for Presenter {
 
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
         check_picture(picture, self.figure.size)?;
-        let areas = self.show(face);
-        for area in areas {
-            if !area.is_empty() {
-                raster::convert(&self.frame, Pixel::to_le_bytes, picture, area);
-            }
+        let changed = self.show(face);
+        for area in self.dirty.rects() {
+            raster::convert(&self.frame, Pixel::to_le_bytes, picture, area);
         }
         picture.at = face.at;
-        picture.changed = areas[0].union(areas[1]);
+        picture.changed = changed;
         Ok(())
     }
 }

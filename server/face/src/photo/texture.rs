@@ -116,6 +116,17 @@ impl Texture {
         self.fetch(fixed(x, self.width), fixed(y, self.height))
     }
 
+    /// Fills a row with what lies along a line through the texture, from a 16.16
+    /// texel position on by the same step for each pixel. All of the line must
+    /// lie within the texture.
+    pub fn walk(&self, row: &mut [Pixel], [mut u, mut v]: [i32; 2], [du, dv]: [i32; 2]) {
+        for pixel in row {
+            *pixel = self.fetch(u, v);
+            u += du;
+            v += dv;
+        }
+    }
+
     /// Bilinear at a 16.16 texel position that lies within the texture.
     #[inline]
     pub fn fetch(&self, u: i32, v: i32) -> Pixel {
@@ -123,12 +134,12 @@ impl Texture {
         let (fu, fv) = ((u >> 8 & 255) as u64, (v >> 8 & 255) as u64);
         let below = (fu * fv + 128) >> 8;
         let (right, left) = (fu - below, fv - below);
-        let top = &self.texels[at..at + 2];
-        let bottom = &self.texels[at + self.width..at + self.width + 2];
-        let sum = spread(top[0]) * (256 - right - left - below)
-            + spread(top[1]) * right
-            + spread(bottom[0]) * left
-            + spread(bottom[1]) * below;
+        // One slice, so that its bounds are checked once.
+        let near = &self.texels[at..at + self.width + 2];
+        let sum = spread(near[0]) * (256 - right - left - below)
+            + spread(near[1]) * right
+            + spread(near[self.width]) * left
+            + spread(near[self.width + 1]) * below;
         gather((sum + 0x0080_0080_0080_0080) >> 8 & LANES)
     }
 }

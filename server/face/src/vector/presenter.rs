@@ -111,9 +111,10 @@ impl Presenter {
                 *angle = 0.0;
             }
         }
+        let slow = Life::slow(&face);
         self.life.add(&mut face);
-        let breath = self.life.breath(face.at);
-        let shift = self.life.shift(face.at);
+        let breath = self.life.breath(slow);
+        let shift = self.life.shift(slow);
         let steps = |units: f32| (units * scale / HEAD_STEP).round() as i32;
         let turn = |degrees: f32| steps(degrees.clamp(-TURN, TURN).to_radians() * RADIUS);
         State {
