@@ -204,7 +204,7 @@ KOFI = Person(
         "shirt": {"colour": (0.86, 0.87, 0.89), "sheen": 0.1},
         "tie": {"colour": (0.36, 0.13, 0.16), "rough": 0.5},
     },
-    light={"exposure": 0.45},
+    light={"exposure": 0.45, "fill_mirrored": True},
     backdrop=((0.82, 0.79, 0.75), (0.55, 0.53, 0.51)),
 )
 

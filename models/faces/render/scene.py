@@ -323,13 +323,15 @@ class Studio:
         side = look.get("side", -1)
         key = look.get("key", 1.0)
         fill, rim = look.get("fill", 1.0), look.get("rim", 1.0)
+        # One window in the eyes; dark skin, though, takes its shape from what it mirrors.
+        mirrored = look.get("fill_mirrored", False)
         lamps = (
             # Position from the eyes, size, watts, colour, seen in eyes and skin.
             ((side * 0.75, -1.15, 0.50), 1.0, 26.0 * key, (1.0, 0.955, 0.90), True),
-            ((-side * 1.1, -1.1, 0.05), 1.3, 7.5 * fill, (0.92, 0.96, 1.0), False),
+            ((-side * 1.1, -1.1, 0.05), 1.3, 7.5 * fill, (0.92, 0.96, 1.0), mirrored),
             ((-side * 0.75, 0.85, 0.55), 0.5, 17.0 * rim, (0.95, 0.97, 1.0), True),
             ((side * 0.55, 0.9, 0.75), 0.5, 8.0 * rim, (1.0, 0.96, 0.92), True),
-            ((0.0, -0.75, -0.75), 0.9, 2.2 * fill, (1.0, 0.97, 0.95), False),
+            ((0.0, -0.75, -0.75), 0.9, 2.2 * fill, (1.0, 0.97, 0.95), mirrored),
         )
         for place, size, watts, colour, seen in lamps:
             data = bpy.data.lights.new("lamp", "AREA")
