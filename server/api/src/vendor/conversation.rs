@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use media::Turn;
+use media::{Posture, Turn};
 use serde_json::json;
 use session::{CloseReason, Event};
 use wire::Refusal;
@@ -87,6 +87,8 @@ pub(crate) enum Action {
     },
     /// Cut everything.
     Interrupt,
+    /// Look so while nothing is said. A sign of life too.
+    Pose(Posture),
     /// A sign of life.
     Touch,
 }
@@ -268,7 +270,12 @@ impl Conversation {
 
     /// Makes the avatar look attentive, or no longer.
     pub(crate) fn listen(&mut self, listening: bool) {
-        self.actions.push_back(Action::Touch);
+        let posture = if listening {
+            Posture::Listening
+        } else {
+            Posture::Idle
+        };
+        self.actions.push_back(Action::Pose(posture));
         self.realtime.listen(listening);
         self.pose();
     }

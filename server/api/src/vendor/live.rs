@@ -341,6 +341,7 @@ impl Task {
                     self.sound = None;
                     self.handle.interrupt();
                 }
+                Action::Pose(posture) => self.handle.pose(posture),
                 Action::Touch => self.handle.touch(),
             }
         }

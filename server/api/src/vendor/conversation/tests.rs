@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use media::seam::MouthSource;
-use media::{HOP, MediaTime};
+use media::{HOP, MediaTime, Posture};
 use proptest::prelude::*;
 use serde_json::Value;
 use session::{Conductor, Limits};
@@ -128,6 +128,7 @@ impl World {
                 self.sound = None;
                 self.conductor.interrupt();
             }
+            Action::Pose(posture) => self.conductor.pose(posture),
             Action::Touch => self.conductor.touch(),
         }
     }
@@ -179,6 +180,30 @@ impl World {
 
     fn kinds(&self) -> Vec<String> {
         self.realtime().into_iter().map(|(kind, _)| kind).collect()
+    }
+}
+
+#[test]
+fn the_face_listens_from_when_it_is_told_until_it_is_told_to_stop() {
+    let mut world = World::new(Kind::Lite);
+    world.hear(r#"{"type":"agent.start_listening","event_id":"a"}"#);
+    assert_eq!(world.conductor.posture(), Posture::Listening);
+    world.speak("b", 600);
+    world.hear(r#"{"type":"agent.speak_end","event_id":"c"}"#);
+    world.step(60);
+    assert_eq!(
+        world.conductor.posture(),
+        Posture::Listening,
+        "goes on after"
+    );
+    world.hear(r#"{"type":"agent.stop_listening","event_id":"d"}"#);
+    assert_eq!(world.conductor.posture(), Posture::Idle);
+
+    let mut world = World::new(Kind::Full);
+    for (listening, posture) in [(true, Posture::Listening), (false, Posture::Idle)] {
+        world.conversation.listen(listening);
+        world.settle();
+        assert_eq!(world.conductor.posture(), posture);
     }
 }
 
