@@ -76,7 +76,7 @@ test("say speaks along with a file of sound", async () => {
 test("say shows an emotion, with a voice and along with sound", async () => {
   const folder = temporaryFolder();
   const clip = join(folder, "clip.wav");
-  writeFileSync(clip, wav(bursts(44_100), 44_100));
+  writeFileSync(clip, wav(bursts(44_100), 44_100, "s16"));
   for (const [name, said] of [["voice", ["Yes."]], ["sound", ["--audio", clip]]]) {
     const rendered = async (...flags) => {
       const file = join(folder, `${name}${flags.length}.mp4`);
