@@ -34,12 +34,17 @@ const GLANCE_JUMP: f64 = 0.06;
 /// Breaths per second: twelve a minute.
 const BREATH_HZ: f64 = 0.2;
 
-/// Head and breath move at this interval, in samples of the media clock: every
-/// third picture, and every sixth of a face that is wholly at rest. They are so
-/// slow that a step is a fraction of a pixel, and the pictures between cost
-/// almost nothing.
-const SWAY_STEP: i64 = 3 * media::FRAME;
-const REST_STEP: i64 = 6 * media::FRAME;
+/// Head and breath move every so many pictures: while something else of the
+/// face moves, and of a face that is wholly at rest. The pictures between cost
+/// almost nothing. A head that is large on its screen moves more often.
+const SWAY_PICTURES: i64 = 3;
+const REST_PICTURES: i64 = 6;
+/// A step moves the head by less than this, pixels; by a third of it as a rule.
+const LARGEST_STEP: f32 = 1.0;
+/// How fast the sway moves the middle of a face at most, of the head's width
+/// in a second: the sines of the sway together rise by 0.67 of a second, which
+/// the 2 degrees of yaw take to 0.014 widths and the shift to 0.005 more.
+const SWAY_SPEED: f32 = 0.02;
 /// Frequencies of the three sines of the sway, Hz: no common period in hours.
 const SWAY_HZ: [f64; 3] = [0.071, 0.127, 0.233];
 /// Share of each sine.
@@ -49,6 +54,8 @@ const SWAY_SHARE: [f32; 3] = [0.58, 0.31, 0.11];
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     seed: u64,
+    /// Pictures between steps of the slow motion of a face at rest.
+    pictures: i64,
 }
 
 /// The independent courses of chance.
@@ -70,13 +77,27 @@ impl Life {
     /// The life that belongs to a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed }
+        Self {
+            seed,
+            pictures: REST_PICTURES,
+        }
+    }
+
+    /// The same life of a head that is this wide on its screen, pixels.
+    #[must_use]
+    pub fn of_width(self, width: f32) -> Self {
+        let each = SWAY_SPEED * width * media::FRAME as f32 / media::CLOCK_HZ as f32;
+        let pictures = (LARGEST_STEP / each) as i64;
+        Self {
+            pictures: pictures.clamp(1, REST_PICTURES),
+            ..self
+        }
     }
 
     /// Adds blinks, gaze, brows and head sway of the moment `face.at`. Weights
     /// that are set already are kept: a blink adds to lids, a glance to gaze.
     pub fn add(self, face: &mut FaceControls) {
-        let (at, slow) = (face.at, Self::slow(face));
+        let (at, slow) = (face.at, self.slow(face));
         let blink = self.blink(at);
         for lid in [EyeBlinkLeft, EyeBlinkRight] {
             face.set(lid, face.get(lid).max(blink));
@@ -104,11 +125,16 @@ impl Life {
     /// The moment whose sway and breath a face shows, before anything is added
     /// to it: they go in steps.
     #[must_use]
-    pub fn slow(face: &FaceControls) -> MediaTime {
+    pub fn slow(self, face: &FaceControls) -> MediaTime {
         let turned = [face.yaw, face.pitch, face.roll];
         let rests = face.shapes.iter().chain(&turned).all(|v| *v == 0.0);
-        let step = if rests { REST_STEP } else { SWAY_STEP };
-        MediaTime(face.at.0.div_euclid(step) * step)
+        let pictures = if rests {
+            self.pictures
+        } else {
+            self.pictures.min(SWAY_PICTURES)
+        };
+        let since = face.at.0.rem_euclid(pictures * media::FRAME);
+        MediaTime(face.at.0.saturating_sub(since))
     }
 
     /// How far the breath is in at a [`slow`](Self::slow) moment, 0..=1.
@@ -293,7 +319,7 @@ mod tests {
     /// picture to the next and at all.
     fn motion(life: Life, n: i64) -> Vec<(f32, f32, f32)> {
         let mut face = FaceControls::rest(MediaTime(n * FRAME));
-        let slow = Life::slow(&face);
+        let slow = life.slow(&face);
         life.add(&mut face);
         let (across, down) = life.shift(slow);
         vec![
@@ -325,6 +351,28 @@ mod tests {
                     assert!(is.abs() <= most + 1e-4, "{k}: {is} in {n}");
                 }
                 before = now;
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_less_than_a_pixel_on_every_screen() {
+        // From a small square to a close-up of 1920 x 1080 and beyond.
+        for width in [60.0_f32, 155.0, 200.0, 300.0, 450.0, 900.0] {
+            for seed in 0..4 {
+                let life = Life::new(seed).of_width(width);
+                // The tip of the nose is half a head before the axis, and the
+                // neck carries it a tenth along.
+                let nose = |n: i64| {
+                    let mut face = FaceControls::rest(MediaTime(n * FRAME));
+                    let (across, _) = life.shift(life.slow(&face));
+                    life.add(&mut face);
+                    width * (0.6 * face.yaw.to_radians().sin() + 0.005 * across)
+                };
+                let moves = (1..3000).map(|n| (nose(n) - nose(n - 1)).abs());
+                let (most, sum) = moves.fold((0.0_f32, 0.0), |(m, s), v| (m.max(v), s + v));
+                assert!(most < LARGEST_STEP, "{most} at {width}");
+                assert!(sum > 0.0);
             }
         }
     }

@@ -202,6 +202,34 @@ fn the_head_never_jumps_and_corners_never_flicker() {
     }
 }
 
+/// A head that fills a large screen moves in steps as small as any.
+#[test]
+fn a_large_head_at_rest_moves_by_less_than_a_pixel() {
+    let mut scene = Scene::new(1920, 1080);
+    scene.framing.shot = Shot::CloseUp;
+    let mut renderer = Avatars::draft(&PACKAGES[0], &scene, 5).unwrap();
+    let mut picture = Picture::black(1920, 1080);
+    let face = Rect {
+        x: 800,
+        y: 250,
+        width: 320,
+        height: 260,
+    };
+    let mut moved = 0;
+    for n in 0..75 {
+        let before = picture.clone();
+        let rest = FaceControls::rest(MediaTime(n * FRAME));
+        renderer.render(&rest, &mut picture).unwrap();
+        if n > 0 {
+            let (dx, dy) = shift(&before, &picture, face);
+            assert!(dx.abs() <= 1 && dy.abs() <= 1, "by {dx},{dy} in {n}");
+            moved += usize::from(!picture.changed.is_empty());
+        }
+    }
+    // More often than every sixth picture.
+    assert!(moved > 75 / 3, "{moved}");
+}
+
 #[test]
 fn between_its_slow_steps_only_the_eyes_of_a_resting_face_move() {
     for cast in casts() {

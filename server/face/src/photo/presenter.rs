@@ -57,8 +57,8 @@ impl Presenter {
         let pixels = figure.size.0 * figure.size.1;
         Self {
             dirty: Dirty::new(figure.size),
+            life: Life::new(seed).of_width(figure.mesh.skull.width),
             figure,
-            life: Life::new(seed),
             frame: vec![0xFF00_0000; pixels],
             offsets: Vec::new(),
             places: Vec::new(),
@@ -96,7 +96,7 @@ impl Presenter {
                 *angle = 0.0;
             }
         }
-        let slow = Life::slow(&face);
+        let slow = self.life.slow(&face);
         self.life.add(&mut face);
         let (across, down) = self.life.shift(slow);
         let steps = |pixels: f32| (pixels / STEP).round() as i32;

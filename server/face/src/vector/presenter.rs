@@ -35,6 +35,8 @@ const BREATH_HEAD: f32 = 0.45;
 
 /// From the neck to the crown, design units: turns angles into distances.
 const RADIUS: f32 = 300.0;
+/// Width of a head, design units.
+const HEAD: f32 = 200.0;
 
 /// The parts of the face (left, top, right, bottom) that all paint of the eyes
 /// and brows, and of the mouth and jaw, lies in.
@@ -82,8 +84,8 @@ impl Presenter {
         Self {
             stage: frame.data().to_vec(),
             frame,
+            life: Life::new(seed).of_width(HEAD * layers.framing.scale),
             layers,
-            life: Life::new(seed),
             shown: None,
         }
     }
@@ -111,7 +113,7 @@ impl Presenter {
                 *angle = 0.0;
             }
         }
-        let slow = Life::slow(&face);
+        let slow = self.life.slow(&face);
         self.life.add(&mut face);
         let breath = self.life.breath(slow);
         let shift = self.life.shift(slow);
