@@ -41,6 +41,7 @@ pub(crate) struct Live {
     room_async: Notify,
     permits: Arc<Permits>,
     metrics: Arc<Metrics>,
+    closing: AtomicBool,
     over: AtomicBool,
 }
 
@@ -62,6 +63,7 @@ impl Live {
             room_async: Notify::new(),
             permits,
             metrics,
+            closing: AtomicBool::new(false),
             over: AtomicBool::new(false),
         }
     }
@@ -80,6 +82,12 @@ impl Live {
 
     pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// Whether the session has ended; its connections and its recording may
+    /// still be there.
+    pub(crate) fn closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// Whether the pacer has let go of the session.
@@ -165,6 +173,7 @@ impl Live {
 
     pub(crate) fn close(&self, reason: CloseReason) {
         self.with(|c| c.close(reason));
+        self.closing.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -319,8 +328,8 @@ impl Step for Unit {
     }
 }
 
-/// The last of a session. Dropping it frees the session's place, also when
-/// there was no thread to wait for its recording.
+/// The last of a session. Dropping it lets go of the session, also when there
+/// was no thread to wait for its recording.
 struct Last {
     live: Arc<Live>,
     viewers: Arc<Viewers>,

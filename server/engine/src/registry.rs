@@ -24,8 +24,15 @@ use crate::viewer::Viewers;
 /// end of the process waits for it.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
+/// Sessions that have ended take no place from new ones while they say
+/// farewell and finish their recordings. They cost memory and a thread all the
+/// same, so there are no more of them than may be open, and this many where few
+/// may be: one client that stops and starts again and again.
+const LEAVING: usize = 8;
+
 #[derive(Default)]
 struct Sessions {
+    /// Open ones, and those that have ended and are not done yet.
     open: BTreeMap<Arc<str>, Handle>,
     draining: bool,
 }
@@ -229,7 +236,9 @@ fn admit(sessions: &Sessions, id: &str, max: usize) -> Result<(), RequestError> 
     if sessions.open.contains_key(id) {
         return Err(RequestError::Taken);
     }
-    if sessions.open.len() >= max {
+    let all = sessions.open.values();
+    let open = all.filter(|handle| !handle.0.live.closing()).count();
+    if open >= max || sessions.open.len() - open >= max.max(LEAVING) {
         return Err(RequestError::Full { max });
     }
     Ok(())

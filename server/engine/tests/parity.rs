@@ -5,7 +5,9 @@ mod spoken;
 
 use spoken::{SENTENCES, Spoken, correlation};
 
-/// Least correlation of the jaws.
+/// Least correlation of the jaws. These sentences reach .946 (`joe`), .937
+/// (`af_heart`) and .914 (`bf_emma`); the rest is for other processors, on
+/// which Kokoro's eight-bit network rounds differently.
 const BAR: f32 = 0.9;
 
 fn jaws_agree(voice: &str, sentences: &[&str]) {
@@ -18,6 +20,7 @@ fn jaws_agree(voice: &str, sentences: &[&str]) {
         heard.extend(spoken.heard(&rooms.mouth).expect("it listens"));
     }
     let r = correlation(&planned, &heard);
+    println!("{}: the jaws correlate by {r:.3}", voice.info().id);
     assert!(r > BAR, "the jaws correlate by {r}");
     for (a, b) in [(&planned, &heard), (&heard, &planned)] {
         let late = correlation(&a[..a.len() - 1], &b[1..]);

@@ -148,6 +148,7 @@ fn labels_that_are_off_are_brought_back() {
             sum as f32 / 48.0 / (exact.phonemes.len() - 1) as f32
         };
         let (before, after) = (error(&said), error(&aligned(&sound, said.clone())));
+        println!("{name}: boundaries were off by {before:.1} ms and are by {after:.1} ms");
         assert!(
             after < 0.75 * before,
             "{name}: boundaries were off by {before} ms and are by {after} ms"

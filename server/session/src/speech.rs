@@ -226,7 +226,8 @@ impl Speech {
         count
     }
 
-    /// The next samples without playing them, for a fade-out.
+    /// The next samples without playing them: what fades out, or what a face
+    /// that listens is shown of the sound to come.
     pub(crate) fn peek(&self, count: usize) -> impl Iterator<Item = f32> + '_ {
         self.sound.iter().copied().take(count)
     }
