@@ -120,7 +120,8 @@ pub enum Action {
         send: Option<Sending>,
         /// What of other guests is sent on it.
         forwards: Vec<Forward>,
-        /// Whether tracks are taken from it.
+        /// Whether tracks are taken from it. Which one is heard is told by
+        /// [`Action::Hear`].
         hear: bool,
     },
     /// Make an offer with the channels `_reliable` and `_lossy`; it goes to
@@ -140,6 +141,22 @@ pub enum Action {
         peer: PeerId,
         /// What of other guests is sent on it from now on.
         forwards: Vec<Forward>,
+    },
+    /// Pass on no more than this, at once: a further offer may take its time,
+    /// or never come.
+    Relay {
+        /// On which connection.
+        peer: PeerId,
+        /// What of other guests may be sent on it from now on.
+        forwards: Vec<Forward>,
+    },
+    /// Hear a guest's microphone.
+    Hear {
+        /// Over which connection.
+        peer: PeerId,
+        /// In which section; `None` hears nothing of it, as before the first of
+        /// these.
+        mid: Option<String>,
     },
     /// Make an offer with new ICE credentials; it goes to [`Room::offered`].
     Restart {
@@ -353,6 +370,16 @@ impl Room {
         let Some((member, guest)) = self.guest_mut(id) else {
             return;
         };
+        if guest.subscriber.is_some() && guest.subscriptions.offering {
+            // Nobody knows whether the client has taken the last offer, and so
+            // what the next one must have.
+            self.refuse(
+                conn,
+                DisconnectReason::StateMismatch,
+                proto::Action::Reconnect,
+            );
+            return;
+        }
         let last_message_seq = member.received;
         guest.forget_offer();
         let old = guest.conn.replace(conn);

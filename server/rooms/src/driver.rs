@@ -303,6 +303,8 @@ impl Room {
                 let result = state.links.reoffer(peer, &forwards);
                 state.room.offered(now, peer, result);
             }
+            Action::Relay { peer, forwards } => state.links.relay(peer, &forwards),
+            Action::Hear { peer, mid } => state.links.hear(peer, mid.as_deref()),
             Action::Restart { peer } => {
                 let result = state.links.restart(peer);
                 state.room.offered(now, peer, result.map(Some));

@@ -66,7 +66,23 @@ impl Links {
                 .answer(offer, &settings)
                 .map_err(|e| e.to_string())?,
         };
+        // What is heard is told next; until then, nothing.
+        link.hear(None);
         Ok((answered(answer), Some(self.keep(peer, link))))
+    }
+
+    /// Passes on no more than this from now on.
+    pub(crate) fn relay(&self, peer: PeerId, forwards: &[Forward]) {
+        if let Some(link) = self.open.get(&peer) {
+            link.set_relays(self.relays(forwards));
+        }
+    }
+
+    /// Hears a section of a guest, or none.
+    pub(crate) fn hear(&self, peer: PeerId, mid: Option<&str>) {
+        if let Some(link) = self.open.get(&peer) {
+            link.hear(mid);
+        }
     }
 
     /// Offers what is to be sent, and the channels.

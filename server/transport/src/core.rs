@@ -163,16 +163,26 @@ impl Core {
         while let Some((id, errand)) = self.errands.pop_front() {
             match errand {
                 Errand::Unit(unit) => {
-                    let all = (id, ViewerId(0))..=(id, ViewerId(u64::MAX));
-                    let receivers: Vec<ViewerId> =
-                        self.routes.range(all).map(|(_, to)| *to).collect();
-                    for to in receivers {
+                    for to in self.receivers(id) {
                         self.with(to, |peer, out| peer.relay(now, id, &unit, out));
+                    }
+                }
+                Errand::Gap(mid) => {
+                    let seats = &self.seats;
+                    let gets = |to: &ViewerId| seats.get(to).is_some_and(|s| s.peer.gets(id, mid));
+                    if self.receivers(id).iter().any(gets) {
+                        self.with(id, |peer, out| peer.ask_key(now, mid, out));
                     }
                 }
                 Errand::Key(from, mid) => self.with(from, |peer, out| peer.ask_key(now, mid, out)),
             }
         }
+    }
+
+    /// Who passes on something of a connection.
+    fn receivers(&self, id: ViewerId) -> Vec<ViewerId> {
+        let all = (id, ViewerId(0))..=(id, ViewerId(u64::MAX));
+        self.routes.range(all).map(|(_, to)| *to).collect()
     }
 
     /// Notes whose tracks a connection passes on.
@@ -296,6 +306,12 @@ impl Core {
     pub(crate) fn set_relays(&mut self, id: ViewerId, relays: Vec<Relay>) {
         if let Some(seat) = self.seats.get_mut(&id) {
             seat.peer.set_relays(relays);
+        }
+    }
+
+    pub(crate) fn hear(&mut self, id: ViewerId, mid: Option<&str>) {
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.peer.hear(mid);
         }
     }
 

@@ -64,7 +64,8 @@ pub struct LinkSettings {
     /// Whether a far side without H.264 is taken, and gets the sound alone;
     /// else it is refused.
     pub sound_alone: bool,
-    /// Whether to hear the first section in which the far side sends sound.
+    /// Whether to hear the first section in which the far side sends sound;
+    /// [`Link::hear`] chooses another.
     pub hear: bool,
     /// Whether to take what the far side sends, also pictures, so that it can
     /// be passed on; eight tracks at most.
@@ -218,9 +219,17 @@ impl Link {
     }
 
     /// The tracks of other connections to pass on from the next negotiation
-    /// on; those that are not among them end with it.
+    /// on. Nothing more is sent of those that are not among them; their
+    /// sections end with that negotiation.
     pub fn set_relays(&self, relays: Vec<Relay>) {
         lock(&self.core).set_relays(self.control.id(), relays);
+    }
+
+    /// Hears this section of the far side, from now on and instead of the
+    /// first one ([`LinkSettings::hear`]); `None` hears nothing. When it ends,
+    /// nothing is heard.
+    pub fn hear(&self, mid: Option<&str>) {
+        lock(&self.core).hear(self.control.id(), mid);
     }
 
     /// Answers a further offer of the far side. Sections stay what they were;
@@ -249,9 +258,11 @@ impl Link {
     /// offered. [`Link::accept`] takes the answer; until then, no other offer
     /// may be made. `None` when nothing has changed.
     ///
+    /// A description has 32 sections at most, and ended ones count: new tracks
+    /// beyond are left out.
+    ///
     /// # Errors
-    /// [`OfferError::Gone`], and [`OfferError::Malformed`] when the description
-    /// would have too many sections.
+    /// [`OfferError::Gone`].
     pub fn reoffer(&self) -> Result<Option<String>, OfferError> {
         lock(&self.core).reoffer(Instant::now(), self.control.id())
     }

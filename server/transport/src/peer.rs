@@ -252,10 +252,7 @@ impl Peer {
         unit: &Unit,
         out: &mut Vec<Datagram>,
     ) -> Result<(), Reason> {
-        let is = |line: &Line| match &line.source {
-            Source::Relay(relay) => relay.from == from && unit.mid == Mid::from(&*relay.mid),
-            Source::Own(_) => false,
-        };
+        let is = |line: &Line| self.carries(line, from, unit.mid);
         let Some(index) = self.lines.iter().position(is) else {
             return Ok(());
         };
@@ -271,6 +268,36 @@ impl Peer {
             return Ok(());
         }
         self.write_line(now, index, unit.rtp, unit.wall, unit.data.clone(), out)
+    }
+
+    /// Whether a track of another connection is passed on here.
+    pub(crate) fn gets(&self, from: ViewerId, mid: Mid) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| self.carries(line, from, mid))
+    }
+
+    /// Whether a track of another connection is passed on in this line, and
+    /// still may be.
+    fn carries(&self, line: &Line, from: ViewerId, mid: Mid) -> bool {
+        let Source::Relay(relay) = &line.source else {
+            return false;
+        };
+        relay.from == from && mid == Mid::from(&*relay.mid) && self.may_relay(relay)
+    }
+
+    fn may_relay(&self, relay: &Relay) -> bool {
+        self.talks.wanted.link.relays.contains(relay)
+    }
+
+    /// Stops what is not to be passed on any more, before a negotiation ends
+    /// it: should it come back, it begins with a key frame.
+    pub(crate) fn hold_back(&mut self) {
+        let wanted = &self.talks.wanted.link.relays;
+        for line in &mut self.lines {
+            if matches!(&line.source, Source::Relay(relay) if !wanted.contains(relay)) {
+                line.gate = KeyFirst::default();
+            }
+        }
     }
 
     fn write_line(
@@ -399,7 +426,7 @@ impl Peer {
                     self.tell(LinkEvent::ChannelClosed { label })?;
                 }
             }
-            E::MediaData(data) => self.media(now, data),
+            E::MediaData(data) => self.media(now, data)?,
             E::KeyframeRequest(request) => {
                 lock(&self.slot).stats.key_requests += 1;
                 self.want_key(now, request.mid);
@@ -471,7 +498,7 @@ impl Peer {
     }
 
     /// Takes a picture or a packet of sound of the far side.
-    fn media(&mut self, now: Instant, data: MediaData) {
+    fn media(&mut self, now: Instant, data: MediaData) -> Result<(), Reason> {
         if Some(data.mid) == self.talks.heard {
             lock(&self.slot).sound.push(Sound {
                 time: data.time.numer(),
@@ -481,9 +508,18 @@ impl Peer {
         }
         let mut taken = self.talks.taken.iter_mut();
         let Some(taken) = taken.find(|taken| taken.mid == data.mid) else {
-            return;
+            return Ok(());
         };
         let (kind, key) = (taken.kind, data.is_keyframe());
+        let packets = data
+            .seq_range
+            .end()
+            .saturating_sub(**data.seq_range.start())
+            + 1;
+        if !taken.is_sane(packets, data.data.len()) {
+            tracing::info!("the pictures of a connection are nonsense");
+            return Err(Reason::Failed);
+        }
         if taken.passes(key, data.contiguous) {
             self.errands.push(Errand::Unit(Unit {
                 mid: data.mid,
@@ -493,9 +529,10 @@ impl Peer {
                 key,
                 data: data.data,
             }));
-        } else if taken.keys.ask(now) {
-            self.request_key(data.mid);
+        } else {
+            self.errands.push(Errand::Gap(data.mid));
         }
+        Ok(())
     }
 
     /// Somebody who gets a track of the far side needs a key frame.
@@ -529,8 +566,10 @@ impl Peer {
     fn want_key(&mut self, now: Instant, mid: Mid) {
         let line = self.lines.iter().find(|line| line.mid == mid);
         if let Some(Source::Relay(relay)) = line.map(|line| &line.source) {
-            let mid = Mid::from(&*relay.mid);
-            self.errands.push(Errand::Key(relay.from, mid));
+            if self.may_relay(relay) {
+                let mid = Mid::from(&*relay.mid);
+                self.errands.push(Errand::Key(relay.from, mid));
+            }
         } else if self.keys.ask(now) {
             lock(&self.slot).want_key();
         }

@@ -18,7 +18,22 @@ use crate::viewer::ViewerId;
 /// sound, twice for changes between devices.
 pub(crate) const MOST_TAKEN: usize = 8;
 
-/// Least time between two requests for a key frame.
+/// Largest picture that is passed on, bytes. A key frame of a screen in 4K has
+/// about one million; more is an attempt to fill memory, which each receiver
+/// would cost once more.
+const LARGEST_PICTURE: usize = 2_000_000;
+
+/// Least bytes of a picture per packet that it came in: a start code (four) and
+/// the header of its NAL unit. Fragments have far more (RFC 6184 §5.8).
+const LEAST_OF_PACKET: u64 = 5;
+
+/// Hollow pictures of a track after which its connection is let go. No encoder
+/// makes any: they consist of fragments whose end never comes, which the
+/// library keeps, of each picture 4096 packets at most.
+const MOST_HOLLOW: u32 = 8;
+
+/// Least time between two requests for a key frame: about a round trip over a
+/// slow path, so that one that is under way is not asked for again.
 pub(crate) const KEY_EVERY: Duration = Duration::from_millis(250);
 
 /// Sender reports that put a packet further into the past than this are wrong.
@@ -58,6 +73,9 @@ pub(crate) struct Unit {
 pub(crate) enum Errand {
     /// For whoever gets the track.
     Unit(Unit),
+    /// A picture of one's own track is missing; who gets that needs a key
+    /// frame.
+    Gap(Mid),
     /// The sender of a track should make a key frame.
     Key(ViewerId, Mid),
 }
@@ -103,6 +121,8 @@ pub(crate) struct Taken {
     pub kind: Track,
     /// Pictures can be decoded: none is missing since the last key frame.
     whole: bool,
+    /// Pictures with next to nothing in their packets.
+    hollow: u32,
     pub keys: KeyGate,
 }
 
@@ -112,8 +132,18 @@ impl Taken {
             mid,
             kind,
             whole: false,
+            hollow: 0,
             keys: KeyGate::default(),
         }
+    }
+
+    /// Whether what came in so many packets can be a track; else its sender is
+    /// up to something.
+    pub(crate) fn is_sane(&mut self, packets: u64, bytes: usize) -> bool {
+        if self.kind == Track::Video && (bytes as u64) < packets.saturating_mul(LEAST_OF_PACKET) {
+            self.hollow += 1;
+        }
+        self.hollow < MOST_HOLLOW && bytes <= LARGEST_PICTURE
     }
 
     /// Whether the next unit is of use to anybody. After a gap, pictures are
@@ -249,6 +279,22 @@ mod tests {
             assert_eq!(pictures.passes(key, contiguous), passes);
         }
         assert!(Taken::new("0".into(), Track::Audio).passes(false, false));
+    }
+
+    #[test]
+    fn hollow_and_huge_pictures_are_no_track() {
+        let mut pictures = Taken::new("1".into(), Track::Video);
+        assert!(pictures.is_sane(1, 5) && pictures.is_sane(1_700, LARGEST_PICTURE));
+        assert!(!pictures.is_sane(1_700, LARGEST_PICTURE + 1));
+        for _ in 1..MOST_HOLLOW {
+            assert!(pictures.is_sane(9, 30), "a few may be a mistake");
+            assert!(pictures.is_sane(1, 1_000));
+        }
+        assert!(!pictures.is_sane(1, 0));
+        let mut sound = Taken::new("0".into(), Track::Audio);
+        for _ in 0..100 {
+            assert!(sound.is_sane(1, 0));
+        }
     }
 
     #[test]

@@ -51,15 +51,15 @@ export function checkPictures({ frames }, { width, height }) {
   assert.ok(rate > SEEN * RATE && rate < 1.1 * RATE, `${rate.toFixed(1)} pictures a second`);
 }
 
-/** Longest pause between two pictures of a camera that is passed on, ms, on a busy machine. */
-const PAUSE_OF_PICTURES_MS = 1_500;
+/** Share of a moving camera's pictures that differ from the one before; a busy machine may show one twice. */
+const CHANGING = 0.5;
 
-/** Pictures go on coming, whatever the camera's rate is, and each differs from the one before. */
-export function checkSteady({ frames }) {
-  const pauses = frames.slice(1).map(({ at }, index) => at - frames[index].at);
-  assert.ok(Math.max(...pauses) < PAUSE_OF_PICTURES_MS, `a pause of ${Math.round(Math.max(...pauses))} ms`);
-  const first = Buffer.from(frames[0].pixels);
-  assert.ok(frames.some(({ pixels }) => !first.equals(Buffer.from(pixels))), "the picture stands still");
+/** At least `least` pictures of a moving camera came, and most differ from the one before. */
+export function checkSteady({ frames }, least) {
+  assert.ok(frames.length >= least, `${frames.length} of ${least} pictures`);
+  const pictures = frames.map(({ pixels }) => Buffer.from(pixels));
+  const changes = pictures.slice(1).filter((picture, index) => !picture.equals(pictures[index])).length;
+  assert.ok(changes >= CHANGING * (pictures.length - 1), `${changes} changes in ${pictures.length} pictures`);
 }
 
 /** Loudness on an even grid from the first to the last level: `{ from, values }`. */

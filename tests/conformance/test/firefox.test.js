@@ -37,7 +37,9 @@ test("livekit-client in Firefox hears, speaks, sends, and is told what it cannot
 
   assert.match(await client.call("speak"), /^TR/);
   const events = async () => (await server.events(session.session_id)).map(({ type }) => type);
-  while (!(await events()).includes("user_speak_started"));
+  while (!(await events()).includes("user_speak_started")) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   const rpc = await client.call("rpc", "heygen", "no-such-method", "");
   assert.equal(rpc.code, 1_400, JSON.stringify(rpc));
   await client.call("leave");

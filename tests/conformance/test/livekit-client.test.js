@@ -92,7 +92,7 @@ describe("livekit-client", () => {
       const seen = await bob.watched();
       const { width, height } = seen.frames.at(-1);
       assert.ok(width >= 320 && height >= 180, `${width}x${height}`);
-      checkSteady(seen);
+      checkSteady(seen, SECOND);
       assert.ok(Math.max(...seen.levels.map(([, rms]) => rms)) > AUDIBLE, "the beeps are heard");
 
       // One who comes later sees what was there before.

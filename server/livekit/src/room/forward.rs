@@ -7,16 +7,17 @@ use crate::proto::{
     SubscriptionPermission, SubscriptionResponse, TrackInfo, TrackType, UpdateSubscription,
 };
 
+use super::media::MOST_TRACKS;
 use super::member::{Guest, Member, Profile, Seat};
-use super::{Action, MemberId, PeerId, Room, Side};
+use super::{Action, MAX_GUESTS, MemberId, PeerId, Room, Side};
 
 /// Tracks of guests that a room passes on. Each goes to each of the others, so
 /// this bounds what a room costs, and with two of the avatar's own it fits into
 /// one description.
 pub(super) const MOST_FORWARDED: usize = 16;
 
-/// Wishes about single tracks that are remembered of one guest; the oldest
-/// tracks are forgotten.
+/// Wishes about single tracks that are remembered of one guest; those about
+/// tracks that are gone are forgotten then. A room has far fewer tracks.
 const MOST_WISHES: usize = 256;
 
 /// A track of one guest that is passed on to another.
@@ -43,6 +44,8 @@ pub(super) struct Subscriptions {
     wishes: BTreeMap<String, bool>,
     /// The tracks of the last description.
     pub told: BTreeSet<String>,
+    /// The tracks that its connection may pass on.
+    relayed: BTreeSet<String>,
     /// What it was asked to offer anew for, and whether sections were asked
     /// for as well. Once each, so that a client that does not do it is not
     /// asked without end.
@@ -61,6 +64,24 @@ impl Subscriptions {
         }
     }
 
+    /// Its connection passes these on, once they have sections.
+    pub(super) fn set_relayed(&mut self, forwards: &[Forward]) {
+        self.relayed = names(forwards);
+    }
+
+    /// Whether its connection passes on what it must not, or holds back what
+    /// it was told of.
+    fn is_stale(&self, wanted: &BTreeSet<String>) -> bool {
+        let mut told = self.told.intersection(wanted);
+        !self.relayed.is_subset(wanted) || told.any(|track| !self.relayed.contains(track))
+    }
+
+    /// How many wishes and refusals are remembered.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.wishes.len(), self.refused.len())
+    }
+
     fn wants(&self, track: &str) -> bool {
         self.wishes.get(track).copied().unwrap_or(self.auto)
     }
@@ -71,6 +92,14 @@ impl Subscriptions {
 pub(super) struct Audience(Option<SubscriptionPermission>);
 
 impl Audience {
+    /// How many guests and tracks are named.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        let named = self.0.iter().flat_map(|p| &p.track_permissions);
+        let tracks = named.clone().map(|one| one.track_sids.len()).sum();
+        (named.count(), tracks)
+    }
+
     fn admits(&self, to: &Profile, track: &str) -> bool {
         let Some(permission) = &self.0 else {
             return true;
@@ -150,32 +179,50 @@ impl Room {
     pub(super) fn reforward(&mut self) {
         let ids: Vec<MemberId> = self.guests().collect();
         for id in ids {
-            let forwards = self.forwards(id);
-            let wanted = names(&forwards);
-            let Some((_, guest)) = self.guest_mut(id) else {
-                continue;
-            };
-            if guest.subscriptions.told == wanted {
-                guest.subscriptions.asked = None;
-                continue;
-            }
-            if guest.single {
-                let asked = guest.subscriptions.asked.as_ref();
-                if guest.publisher.is_none() || asked.is_some_and(|(asked, _)| *asked == wanted) {
-                    continue;
-                }
-                guest.subscriptions.asked = Some((wanted, false));
-                // Clients offer three sections of each kind from the start.
-                let none = MediaSectionsRequirement::default();
-                self.respond(id, Response::MediaSectionsRequirement(none));
-            } else if let Some(peer) = guest.subscriber
-                && !guest.subscriptions.offering
-            {
-                guest.subscriptions.offering = true;
-                guest.subscriptions.told = wanted;
-                let peer = peer.id;
-                self.actions.push_back(Action::Reoffer { peer, forwards });
-            }
+            self.reforward_to(id);
+        }
+    }
+
+    /// The same for one guest. What it may no longer have ends at once, whether
+    /// or not it negotiates.
+    fn reforward_to(&mut self, id: MemberId) {
+        let forwards = self.forwards(id);
+        let wanted = names(&forwards);
+        let Some((_, guest)) = self.guest_mut(id) else {
+            return;
+        };
+        let is_told = guest.subscriptions.told == wanted;
+        if let Some(peer) = guest.subscriber
+            && !is_told
+            && !guest.subscriptions.offering
+        {
+            guest.subscriptions.offering = true;
+            guest.subscriptions.told.clone_from(&wanted);
+            guest.subscriptions.relayed = wanted;
+            let peer = peer.id;
+            self.actions.push_back(Action::Reoffer { peer, forwards });
+            return;
+        }
+        let peer = guest.receives().map(|peer| peer.id);
+        let stale = guest.subscriptions.is_stale(&wanted);
+        if let Some(peer) = peer.filter(|_| stale) {
+            guest.subscriptions.relayed.clone_from(&wanted);
+            self.actions.push_back(Action::Relay { peer, forwards });
+        }
+        let Some((_, guest)) = self.guest_mut(id) else {
+            return;
+        };
+        let asked = &mut guest.subscriptions.asked;
+        if is_told {
+            *asked = None;
+            return;
+        }
+        let known = asked.as_ref().is_some_and(|(asked, _)| *asked == wanted);
+        if guest.single && guest.publisher.is_some() && !known {
+            *asked = Some((wanted, false));
+            // Clients offer three sections of each kind from the start.
+            let none = MediaSectionsRequirement::default();
+            self.respond(id, Response::MediaSectionsRequirement(none));
         }
     }
 
@@ -218,6 +265,12 @@ impl Room {
         let forwards = forwards.iter().filter(|f| f.side == Side::Video);
         let avatar = self.sending(id).map(|sending| sending.video);
         let tracks: Vec<String> = forwards.map(|f| f.track.clone()).chain(avatar).collect();
+        if let Some((_, guest)) = self.guest_mut(id) {
+            guest
+                .subscriptions
+                .refused
+                .retain(|sid| tracks.contains(sid));
+        }
         for track_sid in tracks {
             let Some((_, guest)) = self.guest_mut(id) else {
                 return;
@@ -232,6 +285,8 @@ impl Room {
 
     /// A guest says which tracks it wants.
     pub(super) fn subscribe(&mut self, id: MemberId, update: UpdateSubscription) {
+        let tracks = self.members.values().flat_map(|m| &m.tracks);
+        let there: BTreeSet<String> = tracks.map(|t| t.info.sid.clone()).collect();
         let Some((_, guest)) = self.guest_mut(id) else {
             return;
         };
@@ -240,16 +295,23 @@ impl Room {
         let of_participants =
             of_participants.flat_map(|tracks: ParticipantTracks| tracks.track_sids);
         for sid in update.track_sids.into_iter().chain(of_participants) {
-            if wishes.len() >= MOST_WISHES {
-                wishes.pop_first();
+            if wishes.len() >= MOST_WISHES && !wishes.contains_key(&sid) {
+                wishes.retain(|sid, _| there.contains(sid));
             }
             wishes.insert(sid, update.subscribe);
         }
-        self.reforward();
+        self.reforward_to(id);
     }
 
-    /// A guest says who may have its tracks.
-    pub(super) fn admit(&mut self, id: MemberId, permission: SubscriptionPermission) {
+    /// A guest says who may have its tracks; of more guests or tracks than
+    /// there can be, the first ones count.
+    pub(super) fn admit(&mut self, id: MemberId, mut permission: SubscriptionPermission) {
+        permission.track_permissions.truncate(MAX_GUESTS);
+        permission.track_permissions.shrink_to_fit();
+        for one in &mut permission.track_permissions {
+            one.track_sids.truncate(MOST_TRACKS);
+            one.track_sids.shrink_to_fit();
+        }
         if let Some((_, guest)) = self.guest_mut(id) {
             guest.audience = Audience(Some(permission));
             self.reforward();

@@ -14,7 +14,7 @@ use super::{Action, Event, MemberId, PeerId, Room, leave};
 
 /// Tracks that one guest may publish: microphone, camera, a screen with
 /// sound, twice for changes between devices.
-const MOST_TRACKS: usize = 8;
+pub(super) const MOST_TRACKS: usize = 8;
 
 /// What a guest is sent of the avatar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,7 @@ impl Room {
             Some(Seat::Guest(guest)) if guest.single
         );
         let news = self.bind(member, &answered.heard);
+        self.hear(member);
         self.respond(
             member,
             Response::Answer(SessionDescription {
@@ -212,6 +213,7 @@ impl Room {
         if secondary {
             // It published, and may do so again by a new offer.
             guest.publisher = None;
+            guest.heard_in = None;
             for track in &mut profile.tracks {
                 track.mid = None;
             }
@@ -243,6 +245,9 @@ impl Room {
             Vec::new()
         };
         if let Some(peer) = peer {
+            if single && let Some((_, guest)) = self.guest_mut(id) {
+                guest.subscriptions.set_relayed(&forwards);
+            }
             self.actions.push_back(Action::Answer {
                 peer,
                 id: offer.id,
@@ -275,6 +280,7 @@ impl Room {
         if let Some((_, guest)) = self.guest_mut(id) {
             guest.subscriber = Some(Peer::new(peer));
             guest.subscriptions.told = forwards.iter().map(|f| f.track.clone()).collect();
+            guest.subscriptions.set_relayed(&forwards);
             guest.subscriptions.offering = true;
             self.actions.push_back(Action::Offer {
                 peer,
@@ -481,6 +487,19 @@ impl Room {
             }
         }
         bound
+    }
+
+    /// Sees to it that the guest's microphone is heard and nothing else of it.
+    fn hear(&mut self, id: MemberId) {
+        let Some((profile, guest)) = self.guest_mut(id) else {
+            return;
+        };
+        let mid = profile.microphone();
+        if let Some(peer) = guest.publisher.filter(|_| guest.heard_in != mid) {
+            guest.heard_in.clone_from(&mid);
+            let peer = peer.id;
+            self.actions.push_back(Action::Hear { peer, mid });
+        }
     }
 
     /// Tells of what an offer brought and took away.

@@ -104,6 +104,8 @@ pub(super) struct Guest {
     pub subscriptions: Subscriptions,
     /// Who gets what it publishes.
     pub audience: Audience,
+    /// The section of its microphone that is heard.
+    pub heard_in: Option<String>,
     /// Number of the last offer that was made to it.
     pub offers: u32,
     /// Reliable packets that wait for the channel, and their bytes.
@@ -263,6 +265,7 @@ impl Member {
                 subscriber: None,
                 subscriptions: Subscriptions::new(join.subscribes()),
                 audience: Audience::default(),
+                heard_in: None,
                 offers: 0,
                 waiting: VecDeque::new(),
                 waiting_bytes: 0,
@@ -285,6 +288,18 @@ impl Profile {
     /// The track of a kind that others get.
     pub(super) fn track(&self, kind: TrackType) -> Option<&Track> {
         self.tracks.iter().find(|t| t.info.r#type == kind as i32)
+    }
+
+    /// The section of its microphone: a track that was published as one, or
+    /// without a source, which only guests may who are not limited to some.
+    pub(super) fn microphone(&self) -> Option<String> {
+        let audio = TrackType::Audio as i32;
+        let sources = [Source::Microphone as i32, Source::Unknown as i32];
+        let mut tracks = self.tracks.iter();
+        let is = |t: &&Track| {
+            t.info.r#type == audio && sources.contains(&t.info.source) && t.mid.is_some()
+        };
+        tracks.find(is)?.mid.clone()
     }
 
     /// The sources that it is limited to, if it is.

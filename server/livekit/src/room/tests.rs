@@ -338,6 +338,60 @@ fn a_microphone_is_published_muted_and_taken_away() {
 }
 
 #[test]
+fn the_session_hears_a_microphone_and_no_other_sound() {
+    let mut world = world(true);
+    let (conn, peer) = world.guest("anna");
+    let add = |cid: &str, source: Source| {
+        Request::AddTrack(AddTrack {
+            cid: cid.to_owned(),
+            source: source as i32,
+            ..AddTrack::default()
+        })
+    };
+    let section = |mid: &str, track: &str| Heard {
+        mid: mid.to_owned(),
+        side: Side::Audio,
+        track: Some(track.to_owned()),
+    };
+    let hears = |world: &mut World, conn, sections: &[Heard]| {
+        world.request(conn, Request::Offer(offer(2)));
+        world.answer(sections);
+        std::mem::take(&mut world.media)
+    };
+    let hear = |mid: Option<&str>| Action::Hear {
+        peer,
+        mid: mid.map(str::to_owned),
+    };
+    let [screen, microphone] = [section("5", "screen"), section("6", "mic")];
+    world.request(conn, add("screen", Source::ScreenShareAudio));
+    assert!(hears(&mut world, conn, std::slice::from_ref(&screen)).is_empty());
+    world.request(conn, add("mic", Source::Microphone));
+    let both = [screen.clone(), microphone];
+    assert_eq!(hears(&mut world, conn, &both), [hear(Some("6"))]);
+    assert!(hears(&mut world, conn, &both).is_empty());
+    assert_eq!(hears(&mut world, conn, &[screen]), [hear(None)]);
+
+    // A token for cameras gives no ear to sound that nobody allowed.
+    let mut silent = claims("bob");
+    silent.grants.can_publish_sources = Some(vec!["camera".to_owned()]);
+    let request = JoinRequest {
+        publisher_offer: Some(offer(1)),
+        ..JoinRequest::default()
+    };
+    let conn = world.join_as(silent, single(&request));
+    world.answer(&[]);
+    for (cid, source) in [
+        ("mic", Source::Microphone),
+        ("any", Source::Unknown),
+        ("cam", Source::Camera),
+    ] {
+        world.request(conn, add(cid, source));
+    }
+    let all = ["mic", "any", "cam"].map(|cid| section(cid, cid));
+    assert!(hears(&mut world, conn, &all).is_empty());
+}
+
+#[test]
 fn rights_are_those_of_the_token() {
     let mut world = world(true);
     let mut silent = claims("anna");

@@ -14,14 +14,23 @@ use crate::relay::{Relay, Taken};
 use crate::sdp::{self, Description, Kind};
 
 impl Peer {
-    /// What is to be passed on from the next negotiation on.
+    /// What is to be passed on: from the next negotiation on what is new,
+    /// and from now on nothing of what is not among it.
     pub(crate) fn set_relays(&mut self, relays: Vec<Relay>) {
         let link = &mut self.talks.wanted.link;
         link.relays = relays.into_iter().map(named).collect();
+        self.hold_back();
+    }
+
+    /// Hears this section of the far side from now on, or none.
+    pub(crate) fn hear(&mut self, mid: Option<&str>) {
+        self.talks.wanted.link.hear = false;
+        self.talks.heard = mid.map(Mid::from);
     }
 
     /// Offers what is to be passed on now: a section for each track that is
-    /// new, none for those that are gone.
+    /// new, none for those that are gone. New tracks for which there is no
+    /// section left in the description are left out.
     pub(crate) fn reoffer(&mut self) -> Result<Option<String>, OfferError> {
         let settings = self.talks.wanted.link.clone();
         let is_wanted = |source: &Source| match source {
@@ -36,11 +45,13 @@ impl Peer {
             .collect();
         let gone: Vec<Mid> = gone.into_iter().map(|(mid, _)| mid).collect();
         let sources = settings.relays.iter().cloned().map(Source::Relay);
-        let new: Vec<Source> = sources
+        let mut new: Vec<Source> = sources
             .filter(|source| offered.iter().all(|(_, other)| other != source))
             .collect();
-        if self.talks.known.len() + new.len() > sdp::MOST_SECTIONS {
-            return Err(refused("the connection has had too many tracks"));
+        let room = sdp::MOST_SECTIONS.saturating_sub(self.talks.known.len());
+        if new.len() > room {
+            tracing::info!("a connection has had too many tracks; new ones are left out");
+            new.truncate(room);
         }
         let changes = self.declared(|rtc| {
             let mut changes = rtc.sdp_api();

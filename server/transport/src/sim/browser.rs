@@ -9,8 +9,8 @@ use str0m::media::{
     Direction, Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTime as RtpTime, Mid,
 };
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::RawPacket;
 use str0m::rtp::rtcp::{Rtcp, SenderInfo};
+use str0m::rtp::{RawPacket, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::peer::Datagram;
@@ -210,6 +210,24 @@ impl Browser {
     pub(crate) fn film(&mut self, now: Instant, picture: u64, data: &[u8]) {
         let time = RtpTime::new(picture * 3_600, Frequency::NINETY_KHZ);
         self.write(now, self.camera.unwrap(), time, data);
+    }
+
+    /// A picture of the camera that is one fragment without an end (RFC 6184
+    /// §5.8), in a packet of its own.
+    pub(crate) fn film_fragment(&mut self, now: Instant, picture: u64, data: &[u8]) {
+        let camera = self.camera.unwrap();
+        let is_fit =
+            |p: &&str0m::format::PayloadParams| p.spec().codec == str0m::format::Codec::H264;
+        let writer = self.rtc.writer(camera).unwrap();
+        let payload = writer.payload_params().find(is_fit).unwrap().pt();
+        // An indicator of FU-A, and the beginning of a key frame.
+        let packet: Vec<u8> = [0x7c, 0x85].iter().chain(data).copied().collect();
+        let time = (picture * 3_600) as u32;
+        let rtp = RtpWrite::new(payload, (1_000 + picture).into(), time, now, packet);
+        let mut direct = self.rtc.direct_api();
+        let sender = direct.stream_tx_by_mid(camera, None).unwrap();
+        sender.write_rtp(rtp.marker(true));
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
     }
 
     fn write(&mut self, now: Instant, mid: Mid, time: RtpTime, data: &[u8]) {

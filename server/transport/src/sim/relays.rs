@@ -6,7 +6,6 @@ use str0m::media::Direction;
 
 use super::{World, ms, payload};
 use crate::doorbell::lock;
-use crate::error::OfferError;
 use crate::link::{Answer, Link, LinkSettings};
 use crate::relay::Relay;
 use crate::viewer::{Reason, State};
@@ -252,8 +251,109 @@ fn there_are_bounds_to_what_is_taken_and_offered() {
     let answer = browser.accept(&offer);
     world.accept_answer(&link, &answer).unwrap();
     link.set_relays((0..40).map(track).collect());
-    let refused = lock(&world.core).reoffer(world.now, link.control().id());
-    assert!(matches!(refused, Err(OfferError::Malformed(_))));
+    let reoffer = |world: &World| {
+        let id = link.control().id();
+        lock(&world.core).reoffer(world.now, id).unwrap()
+    };
+    // As many as fit; the connection goes on.
+    let offer = reoffer(&world).unwrap();
+    assert_eq!(offer.matches("\r\nm=").count(), crate::sdp::MOST_SECTIONS);
+    let answer = browser.accept(&offer);
+    let accepted = world.accept_answer(&link, &answer).unwrap();
+    assert_eq!(accepted.relayed.len(), crate::sdp::MOST_SECTIONS - 1);
+    assert_eq!(reoffer(&world), None);
+}
+
+#[test]
+fn what_is_taken_back_stops_without_a_negotiation() {
+    let mut world = World::new();
+    let (anna, from) = world.guest(&guest());
+    let (bob, to) = world.guest(&guest());
+    let tracks = world.publish(anna, &from);
+    world.update(bob, &to, &tracks);
+    let mut sent = Sent::default();
+    let mut film = |world: &mut World| {
+        world.film_for(anna, 50, &mut sent);
+        world.run(ms(200));
+        let browser = &world.pairs[bob].browser;
+        (browser.pictures.len(), browser.sound.len())
+    };
+    let before = film(&mut world);
+    assert!(before.0 > 40 && before.1 > 80, "{before:?}");
+    // The client does not offer anew.
+    to.set_relays(Vec::new());
+    world.run(ms(200));
+    let keys = world.pairs[anna].browser.keys_wanted;
+    assert_eq!(film(&mut world), before);
+    world.pairs[bob].browser.request_key();
+    assert_eq!(film(&mut world), before);
+    assert_eq!(world.pairs[anna].browser.keys_wanted, keys);
+    to.set_relays(tracks[..1].to_vec());
+    let sound = film(&mut world);
+    assert!(sound.0 == before.0 && sound.1 > before.1 + 80, "{sound:?}");
+    // It goes on with a key frame.
+    to.set_relays(tracks);
+    assert!(film(&mut world).0 > before.0 + 30);
+    assert!(world.pairs[bob].browser.pictures[before.0].is_keyframe());
+}
+
+#[test]
+fn nobody_asks_for_key_frames_that_nobody_gets() {
+    let mut world = World::new();
+    let (anna, from) = world.guest(&guest());
+    let (bob, to) = world.guest(&guest());
+    let tracks = world.publish(anna, &from);
+    let mut sent = Sent::default();
+    world.film_for(anna, 10, &mut sent);
+    world.network.loss = 0.3;
+    world.film_for(anna, 100, &mut sent);
+    world.run(ms(3_000));
+    assert_eq!(world.pairs[anna].browser.keys_wanted, 0);
+    world.network.loss = 0.0;
+    world.update(bob, &to, &tracks);
+    world.film_for(anna, 100, &mut sent);
+    assert!(world.pairs[anna].browser.keys_wanted > 0);
+    assert!(world.pairs[bob].browser.pictures.len() > 60);
+}
+
+#[test]
+fn fragments_without_end_end_their_connection_only() {
+    let mut world = World::new();
+    let (anna, from) = world.guest(&guest());
+    let (_, other) = world.guest(&guest());
+    world.publish(anna, &from);
+    for picture in 0..20 {
+        let now = world.now;
+        let data = payload(&mut world.rng, None, 1_000);
+        let browser = &mut world.pairs[anna].browser;
+        browser.film_fragment(now, picture, &data);
+        world.run(ms(40));
+    }
+    assert_eq!(from.control().stats().state, State::Closed(Reason::Failed));
+    assert_eq!(other.control().stats().state, State::Connected);
+}
+
+#[test]
+fn the_section_that_is_heard_is_chosen() {
+    let mut world = World::new();
+    let (anna, mut link) = world.guest(&LinkSettings {
+        hear: true,
+        ..guest()
+    });
+    let mut microphone = link.take_microphone().unwrap();
+    link.hear(None);
+    let tracks = world.publish(anna, &link);
+    let mut sent = Sent::default();
+    let mut heard = |world: &mut World, mid: Option<&str>| {
+        link.hear(mid);
+        world.run(ms(500));
+        microphone.take().count();
+        world.film_for(anna, 25, &mut sent);
+        microphone.take().count()
+    };
+    assert_eq!(heard(&mut world, None), 0);
+    assert!(heard(&mut world, Some(&tracks[0].mid)) > 40);
+    assert_eq!(heard(&mut world, None), 0);
 }
 
 #[test]

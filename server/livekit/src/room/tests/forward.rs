@@ -36,7 +36,19 @@ impl World {
         self.frames.splice(0..0, asked);
         self.request(conn, Request::Offer(offer(2)));
         self.answer(&both());
+        // What the session hears is of no matter here.
+        self.media
+            .retain(|action| !matches!(action, Action::Hear { .. }));
         sids
+    }
+
+    /// A guest lets everybody have its tracks, or nobody.
+    fn permit(&mut self, conn: ConnId, all_participants: bool) {
+        let permission = SubscriptionPermission {
+            all_participants,
+            ..SubscriptionPermission::default()
+        };
+        self.request(conn, Request::SubscriptionPermission(permission));
     }
 
     /// What a guest is asked to offer for.
@@ -288,6 +300,15 @@ fn one_with_two_connections_is_made_offers_one_at_a_time() {
         panic!()
     };
     assert_eq!(offer.mid_to_track_id["3"], tracks[0]);
+    // What is taken back before the answer ends at once.
+    world.permit(anna, false);
+    let [Action::Relay { peer: to, forwards }] = &world.media[..] else {
+        panic!("{:?}", world.media)
+    };
+    assert!(*to == peer && forwards.is_empty());
+    world.permit(anna, true);
+    assert!(matches!(&world.media[1..], [Action::Relay { forwards, .. }] if forwards.len() == 2));
+    world.media.clear();
     world.room.accepted(world.now, peer, true);
     world.settle();
     assert!(world.media.is_empty());
@@ -303,6 +324,111 @@ fn one_with_two_connections_is_made_offers_one_at_a_time() {
         world.media.is_empty(),
         "nothing to offer is no reason to go on"
     );
+}
+
+#[test]
+fn what_is_taken_back_ends_before_the_client_offers() {
+    let mut world = world(false);
+    let (anna, _) = world.guest("anna");
+    let (bob, peer) = world.guest("bob");
+    let tracks = world.publish(anna);
+    world.offers(bob);
+    world.media.clear();
+    let relays = |world: &mut World| {
+        let relays = std::mem::take(&mut world.media).into_iter();
+        let relays = relays.map(|action| match action {
+            Action::Relay { peer: to, forwards } if to == peer => {
+                forwards.into_iter().map(|f| f.track).collect()
+            }
+            other => panic!("{other:?}"),
+        });
+        relays.collect::<Vec<Vec<String>>>()
+    };
+    world.permit(anna, false);
+    assert_eq!(relays(&mut world), [Vec::<String>::new()]);
+    world.permit(anna, false);
+    assert!(relays(&mut world).is_empty());
+    world.permit(anna, true);
+    assert!(relays(&mut world) == [&tracks[..]]);
+    // So does what the client itself wants no more.
+    world.request(
+        bob,
+        Request::Subscription(UpdateSubscription {
+            track_sids: vec![tracks[1].clone()],
+            subscribe: false,
+            ..UpdateSubscription::default()
+        }),
+    );
+    assert_eq!(relays(&mut world), [tracks[..1].to_vec()]);
+}
+
+#[test]
+fn what_is_remembered_of_a_guest_has_bounds() {
+    let mut world = world(true);
+    let (anna, _) = world.guest("anna");
+    let (bob, _) = world.guest("bob");
+    let one = |n: usize| TrackPermission {
+        participant_identity: if n == 3 { "bob" } else { "x" }.to_owned(),
+        all_tracks: n == 3,
+        track_sids: vec!["TR_x".to_owned(); 20],
+        ..TrackPermission::default()
+    };
+    let permission = SubscriptionPermission {
+        all_participants: false,
+        track_permissions: (0..1_000).map(one).collect(),
+    };
+    world.request(anna, Request::SubscriptionPermission(permission));
+    let tracks = world.publish(anna);
+    assert_eq!(world.room.forwards(world.room.conns[&bob]).len(), 2);
+
+    // Wishes about what is there outlive those about what is not.
+    let wish = |track_sids| {
+        Request::Subscription(UpdateSubscription {
+            track_sids,
+            subscribe: false,
+            ..UpdateSubscription::default()
+        })
+    };
+    world.request(bob, wish(tracks.clone()));
+    world.request(bob, wish((0..1_000).map(|n| format!("TR_A{n}")).collect()));
+    assert!(world.room.forwards(world.room.conns[&bob]).is_empty());
+
+    // Those who cannot decode pictures are told so for each track that comes.
+    for cam in 0..20 {
+        world.request(anna, Request::Offer(offer(3)));
+        world.answer(&[]);
+        world.publish(anna);
+        world.media.clear();
+        world.request(bob, Request::Offer(offer(4 + cam)));
+        let media = std::mem::take(&mut world.media);
+        let answered = Answered {
+            no_pictures: true,
+            ..Answered::default()
+        };
+        let peer = peer_of(&media);
+        world.room.answered(world.now, peer, 4 + cam, Ok(answered));
+        world.settle();
+        let said = world.said(bob);
+        let told = said
+            .iter()
+            .any(|m| matches!(m, Response::SubscriptionResponse(_)));
+        assert!(told, "{said:?}");
+    }
+    let (audience, subscriptions) = (
+        &guest_of(&world, anna).audience,
+        &guest_of(&world, bob).subscriptions,
+    );
+    let (guests, tracks) = audience.size();
+    assert!(guests == MAX_GUESTS && tracks <= 8 * MAX_GUESTS);
+    let (wishes, refused) = subscriptions.size();
+    assert!(wishes <= 256 && refused == 2, "{wishes} {refused}");
+}
+
+fn guest_of(world: &World, conn: ConnId) -> &Guest {
+    match &world.room.members[&world.room.conns[&conn]].seat {
+        Seat::Guest(guest) => guest,
+        Seat::Resident(_) => unreachable!(),
+    }
 }
 
 #[test]

@@ -90,6 +90,31 @@ fn a_lost_connection_is_taken_up_again_within_the_grace() {
 }
 
 #[test]
+fn one_that_was_lost_amid_an_offer_begins_anew() {
+    let mut world = world(true);
+    world.join_as(claims("anna"), Join::dual(false, "", true));
+    let peer = peer_of(&world.media);
+    let sid = world.room.members[&world.room.peers[&peer]].sid.clone();
+    let resume = |world: &mut World| {
+        let conn = world.join_as(claims("anna"), Join::dual(true, &sid, true));
+        world.said(conn)
+    };
+    // Whether the client has taken the offer is not known.
+    world
+        .room
+        .offered(world.now, peer, Ok(Some("v=0\r\n".to_owned())));
+    let said = resume(&mut world);
+    assert!(
+        matches!(&said[..], [Response::Leave(l)] if l.action == proto::Action::Reconnect as i32),
+        "{said:?}"
+    );
+    world.room.accepted(world.now, peer, true);
+    let said = resume(&mut world);
+    assert!(matches!(&said[0], Response::Reconnect(_)), "{said:?}");
+    assert!(world.media.contains(&Action::Restart { peer }));
+}
+
+#[test]
 fn a_silent_connection_is_closed_and_then_its_guest_is_let_go() {
     let mut world = world(true);
     let (conn, _) = world.guest("anna");
