@@ -1,4 +1,4 @@
-//! A file that somebody uploads as an avatar.
+//! An avatar's package that comes from somewhere else.
 #![no_main]
 
 use face::Package;

@@ -4,7 +4,7 @@
 mod prepared;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use media::seam::{RenderError, Renderer};
 use media::{FaceControls, MediaTime, Picture};
@@ -67,7 +67,7 @@ pub enum Error {
     /// The package could not be written or removed.
     #[error(transparent)]
     Package(#[from] package::Error),
-    /// The network of a package cannot be used.
+    /// A network cannot be given to an avatar.
     #[error(transparent)]
     Network(#[from] neural::Error),
 }
@@ -154,6 +154,8 @@ pub struct Avatars {
     prepared: Prepared,
     /// Where users' packages are kept.
     user: Option<PathBuf>,
+    /// Held while that folder is written, so that `entries` need not be.
+    writing: Mutex<()>,
 }
 
 impl Default for Avatars {
@@ -162,6 +164,7 @@ impl Default for Avatars {
             entries: RwLock::new(built_in()),
             prepared: Prepared::default(),
             user: None,
+            writing: Mutex::default(),
         }
     }
 }
@@ -235,6 +238,9 @@ impl Avatars {
     pub fn open(stock: Option<&Path>, user: Option<&Path>) -> (Self, Vec<(PathBuf, Error)>) {
         let mut entries = built_in();
         let mut refused = Vec::new();
+        if let Some(folder) = user {
+            restore(folder);
+        }
         for (folder, origin) in [(stock, Origin::Stock), (user, Origin::User)] {
             let Some(folder) = folder else { continue };
             for path in packages(folder) {
@@ -252,6 +258,7 @@ impl Avatars {
             entries: RwLock::new(entries),
             prepared: Prepared::default(),
             user: user.map(Path::to_owned),
+            writing: Mutex::default(),
         };
         (avatars, refused)
     }
@@ -293,17 +300,30 @@ impl Avatars {
             .as_ref()
             .ok_or_else(|| Error::ReadOnly("this server keeps no avatars of users".into()))?;
         let id = package.meta().id.clone();
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if taken(&entries, &id) {
+        let _writing = self.writing();
+        if self.find(&id).is_ok() {
             return Err(Error::Exists(id));
         }
         std::fs::create_dir_all(folder)
             .map_err(|e| package::Error::Io(format!("{}: {e}", folder.display())))?;
-        package.write_folder(&folder.join(&id))?;
+        let place = folder.join(&id);
+        package.write_folder(&place)?;
         let entry = Entry::of(package, Origin::User);
         let avatar = entry.avatar.clone();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        // A draft may have taken the id meanwhile.
+        if taken(&entries, &id) {
+            drop(entries);
+            std::fs::remove_dir_all(&place).map_err(|e| io(&place, &e))?;
+            return Err(Error::Exists(id));
+        }
         entries.push(entry);
         Ok(avatar)
+    }
+
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        // What a panic leaves on disk is what a crash leaves.
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds a package in memory, for sessions that know its id. It is not
@@ -334,6 +354,7 @@ impl Avatars {
     /// # Errors
     /// [`Error::Unknown`], [`Error::ReadOnly`] and [`Error::Package`].
     pub fn remove(&self, id: &str) -> Result<(), Error> {
+        let _writing = self.writing();
         let entry = self.find(id)?;
         let (Some(folder), Origin::User) = (&self.user, entry.avatar.origin) else {
             let why = match entry.avatar.origin {
@@ -342,14 +363,16 @@ impl Avatars {
             };
             return Err(Error::ReadOnly(format!("\"{id}\" {why}")));
         };
+        for path in of_id(folder, id) {
+            delete(&path)?;
+        }
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        delete(folder, id)?;
         entries.retain(|entry| entry.avatar.id != id);
         Ok(())
     }
 
     /// Gives a user's avatar a network that repaints its mouth, or takes it
-    /// away. The network is loaded and run once before anything is written.
+    /// away. The network is tried out before anything is written.
     /// Sessions that show the avatar go on as they are.
     ///
     /// # Errors
@@ -359,35 +382,36 @@ impl Avatars {
         &self,
         id: &str,
         network: Option<(neural::Settings, Vec<u8>)>,
-    ) -> Result<Option<Network>, Error> {
-        let entry = self.find(id)?;
-        let (Some(folder), Origin::User, Art::Photo(package)) =
-            (&self.user, entry.avatar.origin, &entry.art)
-        else {
-            return Err(Error::ReadOnly(format!(
-                "\"{id}\" comes with the product and cannot be given a network"
-            )));
-        };
-        let loaded = match &network {
-            Some((settings, bytes)) => Some(Network::load(bytes, settings.kind, settings.range)?),
+    ) -> Result<Option<neural::Trial>, Error> {
+        self.find_own(id)?;
+        let trial = match &network {
+            Some((settings, bytes)) => {
+                Some(Network::try_out(bytes, settings.kind, settings.range)?)
+            }
             None => None,
         };
+        let _writing = self.writing();
+        // A trial takes a while: the avatar may be another one by now, or gone.
+        let (folder, package) = self.find_own(id)?;
         let package = package.with_network(network)?;
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        // Written beside the old one first: what cannot be written leaves the
-        // avatar as it was.
-        let (place, new) = (folder.join(id), folder.join(format!(".{id}.new")));
-        if new.exists() {
-            std::fs::remove_dir_all(&new).map_err(|e| io(&new, &e))?;
-        }
-        package.write_folder(&new)?;
-        delete(folder, id)?;
-        std::fs::rename(&new, &place).map_err(|e| io(&place, &e))?;
+        replace(folder, &package)?;
         let entry = Entry::of(package, Origin::User);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for known in entries.iter_mut().filter(|known| known.avatar.id == id) {
             *known = entry.clone();
         }
-        Ok(loaded)
+        Ok(trial)
+    }
+
+    /// The folder of users' avatars, and the one of them with this id.
+    fn find_own(&self, id: &str) -> Result<(&Path, Package), Error> {
+        let entry = self.find(id)?;
+        match (&self.user, entry.avatar.origin, entry.art) {
+            (Some(folder), Origin::User, Art::Photo(package)) => Ok((folder.as_path(), package)),
+            _ => Err(Error::ReadOnly(format!(
+                "\"{id}\" is no avatar of a user and cannot be given a network"
+            ))),
+        }
     }
 
     /// Whether an avatar can be shown in a scene, without preparing it.
@@ -403,9 +427,10 @@ impl Avatars {
     }
 
     /// A renderer for one session. `seed` chooses the course of its idle life.
+    /// An avatar whose network cannot be loaded is drawn without it.
     ///
     /// # Errors
-    /// [`Error::Unknown`], and what is wrong with the scene or the network.
+    /// [`Error::Unknown`], and what is wrong with the scene.
     pub fn renderer(&self, id: &str, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
         scene.check()?;
         match self.find(id)?.art {
@@ -417,31 +442,25 @@ impl Avatars {
             Art::Photo(package) => {
                 check_background(&package, scene)?;
                 let figure = self.prepared.figure(&package, scene);
-                let photo = photo::Presenter::new(figure, seed);
-                let Some((settings, bytes)) = package.network() else {
-                    return Ok(Box::new(photo));
-                };
-                let network = self.prepared.network(&package, settings, bytes)?;
-                Ok(Box::new(neural::Presenter::new(photo, network, settings)))
+                Ok(presenter(figure, &package, seed, |settings, bytes| {
+                    self.prepared.network(&package, settings, bytes)
+                }))
             }
         }
     }
 
     /// A renderer for a package that is not in the list: to look at what is
-    /// being made.
+    /// being made. It is drawn as [`Avatars::renderer`] would.
     ///
     /// # Errors
-    /// What is wrong with the scene or the network.
+    /// What is wrong with the scene.
     pub fn draft(package: &Package, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
         scene.check()?;
         check_background(package, scene)?;
         let figure = Arc::new(Figure::new(package.portrait(), scene));
-        let photo = photo::Presenter::new(figure, seed);
-        let Some((settings, bytes)) = package.network() else {
-            return Ok(Box::new(photo));
-        };
-        let network = Arc::new(Network::load(bytes, settings.kind, settings.range)?);
-        Ok(Box::new(neural::Presenter::new(photo, network, settings)))
+        Ok(presenter(figure, package, seed, |settings, bytes| {
+            Network::load(bytes, settings.kind, settings.range).map(Arc::new)
+        }))
     }
 
     /// A square picture of the avatar with a slight smile, as PNG.
@@ -473,6 +492,27 @@ impl Avatars {
     }
 }
 
+/// Draws a photo avatar, with its network if there is one and it loads.
+fn presenter(
+    figure: Arc<Figure>,
+    package: &Package,
+    seed: u64,
+    load: impl FnOnce(&neural::Settings, &[u8]) -> Result<Arc<Network>, neural::Error>,
+) -> Box<dyn Renderer> {
+    let photo = photo::Presenter::new(figure, seed);
+    let Some((settings, bytes)) = package.network() else {
+        return Box::new(photo);
+    };
+    match load(settings, bytes) {
+        Ok(network) => Box::new(neural::Presenter::new(photo, network, settings)),
+        Err(error) => {
+            let avatar = &package.meta().id;
+            tracing::warn!(%error, avatar, "the avatar's network cannot be used; its mouth is drawn without it");
+            Box::new(photo)
+        }
+    }
+}
+
 fn listed(entries: &[Entry]) -> impl Iterator<Item = &Arc<Avatar>> {
     let avatars = entries.iter().map(|entry| &entry.avatar);
     avatars.filter(|avatar| avatar.origin != Origin::Draft)
@@ -482,19 +522,74 @@ fn io(path: &Path, e: &std::io::Error) -> Error {
     Error::Package(package::Error::Io(format!("{}: {e}", path.display())))
 }
 
-/// Deletes the packages of this id from a folder.
-fn delete(folder: &Path, id: &str) -> Result<(), Error> {
-    for path in packages(folder) {
-        if Package::read(&path).is_ok_and(|package| package.meta().id == id) {
-            let removed = if path.is_dir() {
-                std::fs::remove_dir_all(&path)
-            } else {
-                std::fs::remove_file(&path)
-            };
-            removed.map_err(|e| io(&path, &e))?;
+fn renamed(from: &Path, to: &Path) -> Result<(), Error> {
+    std::fs::rename(from, to).map_err(|e| io(to, &e))
+}
+
+/// Deletes a package.
+fn delete(path: &Path) -> Result<(), Error> {
+    let removed = if path.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    };
+    removed.map_err(|e| io(path, &e))
+}
+
+/// The packages of this id in a folder.
+fn of_id(folder: &Path, id: &str) -> impl Iterator<Item = PathBuf> {
+    packages(folder)
+        .into_iter()
+        .filter(move |path| Package::read(path).is_ok_and(|package| package.meta().id == id))
+}
+
+/// Puts a package in the place of the one with its id. What cannot be written
+/// leaves the old one; of a crash in between, [`restore`] makes good.
+fn replace(folder: &Path, package: &Package) -> Result<(), Error> {
+    let id = &package.meta().id;
+    let (place, new) = (folder.join(id), folder.join(format!(".{id}.new")));
+    if new.exists() {
+        delete(&new)?;
+    }
+    package.write_folder(&new)?;
+    let Some(old) = of_id(folder, id).next() else {
+        return renamed(&new, &place);
+    };
+    let name = old.file_name().unwrap_or_default().to_string_lossy();
+    let aside = folder.join(format!(".{name}{ASIDE}"));
+    renamed(&old, &aside)?;
+    if let Err(error) = renamed(&new, &place) {
+        renamed(&aside, &old)?;
+        return Err(error);
+    }
+    delete(&aside)
+}
+
+/// How the name of a package ends that is being replaced.
+const ASIDE: &str = ".old";
+
+/// Brings back a package that was put aside for one that never came, and
+/// deletes one whose successor is there.
+fn restore(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for aside in entries.filter_map(Result::ok) {
+        let name = aside.file_name();
+        let name = name.to_str().and_then(|name| name.strip_prefix('.'));
+        let Some(name) = name.and_then(|name| name.strip_suffix(ASIDE)) else {
+            continue;
+        };
+        let (aside, place) = (aside.path(), folder.join(name));
+        let done = if place.exists() {
+            delete(&aside)
+        } else {
+            renamed(&aside, &place)
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "an avatar that was put aside cannot be brought back");
         }
     }
-    Ok(())
 }
 
 fn taken(entries: &[Entry], id: &str) -> bool {

@@ -3,8 +3,9 @@
 //! The photo engine draws the whole face: it warps lips and jaw and moves the
 //! head. A network that comes with the avatar's package then repaints a crop
 //! around the mouth, and the crop is blended back with a soft edge. What is
-//! outside the crop is never touched, and a network that fails leaves the photo
-//! engine's picture as it is.
+//! outside the crop is never touched. A network that fails, or is too slow for a
+//! live session, is given up for that session: the photo engine's picture is
+//! shown.
 //!
 //! Two kinds of network are understood ([`Kind`]); `docs/neural.md` has the
 //! contract for those who export one. All tensors are 32-bit floats of batch 1,
@@ -34,7 +35,7 @@ mod settings;
 
 use thiserror::Error;
 
-pub use network::Network;
+pub use network::{Network, Trial};
 pub(crate) use presenter::Presenter;
 pub use settings::{Kind, Settings};
 
@@ -54,7 +55,7 @@ pub enum Error {
     /// The file is no model, or one that ONNX Runtime cannot load.
     #[error("the network cannot be loaded: {0}")]
     Load(String),
-    /// The model could take any amount of work, or reads other files.
+    /// The model has loops or very many nodes, or reads other files.
     #[error("the network is refused: {0}")]
     Refused(String),
     /// An input or output of the contract is missing.

@@ -171,7 +171,7 @@ impl Package {
     }
 
     /// The same package with another network, or with none. Whether the network
-    /// keeps its contract is for [`neural::Network::load`] to say.
+    /// keeps its contract is for [`neural::Network::try_out`] to say.
     ///
     /// # Errors
     /// [`Error::Neural`] and [`Error::TooLarge`].
@@ -240,14 +240,7 @@ impl Package {
         }
         let file =
             std::fs::File::open(path).map_err(|e| Error::Io(format!("{}: {e}", path.display())))?;
-        let length = file.metadata().map_or(0, |data| data.len());
-        if length > MAX_PACKAGE {
-            return Err(Error::TooLarge {
-                what: "the package".into(),
-                limit: MAX_PACKAGE,
-            });
-        }
-        Self::from_files(archive::read_zip(file)?)
+        Self::from_bytes(&archive::read_up_to("the package", MAX_PACKAGE, file)?)
     }
 
     /// Reads the bytes of a `.avatar` file.

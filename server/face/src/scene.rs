@@ -268,15 +268,20 @@ fn is_picture(picture: &Rgb) -> bool {
     picture.is_whole() && picture.width > 0 && picture.height > 0
 }
 
+/// How much of a pixel is outside the largest circle, 0..=1.
+pub(crate) fn beyond_circle(size: (usize, usize), x: usize, y: usize) -> f32 {
+    let (width, height) = (size.0 as f32, size.1 as f32);
+    let radius = width.min(height) / 2.0 - 1.0;
+    let (across, down) = (x as f32 + 0.5 - width / 2.0, y as f32 + 0.5 - height / 2.0);
+    (across.hypot(down) - radius + 0.5).clamp(0.0, 1.0)
+}
+
 /// Calls `paint` with the index and the share (1..=256) of each pixel of `clip`
 /// that is outside the largest circle.
 pub(crate) fn outside_circle(size: (usize, usize), clip: Rect, mut paint: impl FnMut(usize, u32)) {
-    let (width, height) = (size.0 as f32, size.1 as f32);
-    let radius = width.min(height) / 2.0 - 1.0;
     for y in clip.y..clip.y + clip.height {
         for x in clip.x..clip.x + clip.width {
-            let (across, down) = (x as f32 + 0.5 - width / 2.0, y as f32 + 0.5 - height / 2.0);
-            let share = ((across.hypot(down) - radius + 0.5).min(1.0) * 256.0) as u32;
+            let share = (beyond_circle(size, x, y) * 256.0) as u32;
             if share > 0 {
                 paint(y * size.0 + x, share);
             }

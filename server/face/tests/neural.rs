@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use face::neural::{Kind, Network, Settings};
 use face::scene::{Background, Shot};
@@ -110,9 +111,7 @@ fn middle(picture: &Picture) -> [u8; 3] {
 
 fn refusal(kind: Kind, bytes: &[u8]) -> neural::Error {
     LazyLock::force(&PACKAGE);
-    Network::load(bytes, kind, [0.0, 1.0])
-        .err()
-        .expect("it must be refused")
+    Network::try_out(bytes, kind, [0.0, 1.0]).expect_err("it must be refused")
 }
 
 #[test]
@@ -400,19 +399,126 @@ fn work_without_bounds_is_refused() {
         PACKAGE.with_network(Some((settings(Kind::Controls), big))),
         Err(package::Error::TooLarge { .. })
     ));
-    // A few nodes that take minutes: multiplying large matrices again and again.
-    let mut net = Net::new();
-    net.graph.integers("large", &[2], &[3_000, 3_000]);
-    net.graph.node("ReduceMean", &["controls"], &["mean"], &[]);
-    net.graph.node("Expand", &["mean", "large"], &["m0"], &[]);
-    for n in 0..400 {
-        let (from, to) = (format!("m{n}"), format!("m{}", n + 1));
-        net.graph.node("MatMul", &[&from, &from], &[&to], &[]);
+    // A few nodes that take minutes: multiplying large matrices again and again,
+    // which depend on an input, or on none: loading would compute those before
+    // any trial.
+    for constant in [false, true] {
+        let mut net = Net::new();
+        net.graph.integers("large", &[2], &[3_000, 3_000]);
+        if constant {
+            net.graph.floats("mean", &[1, 1], &[0.5]);
+        } else {
+            net.graph.node("ReduceMean", &["controls"], &["mean"], &[]);
+        }
+        net.graph.node("Expand", &["mean", "large"], &["m0"], &[]);
+        for n in 0..400 {
+            let (from, to) = (format!("m{n}"), format!("m{}", n + 1));
+            net.graph.node("MatMul", &[&from, &from], &[&to], &[]);
+        }
+        net.graph.node("ReduceMean", &["m400"], &["late"], &[]);
+        net.graph.node("Add", &["crop", "late"], &["mouth"], &[]);
+        net.output("mouth", 3);
+        assert!(matches!(refusal(Kind::Controls, &net.finish()), E::Slow(_)));
     }
-    net.graph.node("ReduceMean", &["m400"], &["late"], &[]);
-    net.graph.node("Add", &["crop", "late"], &["mouth"], &[]);
-    net.output("mouth", 3);
-    assert!(matches!(refusal(Kind::Controls, &net.finish()), E::Slow(_)));
+}
+
+#[test]
+fn a_network_that_keeps_a_live_session_waiting_is_given_up() {
+    let (slow, quick) = (Duration::from_millis(41), Duration::from_millis(40));
+    // What pictures take, and whether the network still paints the next one.
+    let paints = |pictures: &[Duration]| {
+        let mut renderer = with_network(Kind::Controls, tint());
+        let mut picture = Picture::black(SIDE, SIDE);
+        for (n, time) in pictures.iter().enumerate() {
+            let face = open(n as i64, 0.5 + (n % 2) as f32 / 2.0);
+            renderer.render(&face, &mut picture).unwrap();
+            renderer.took(*time);
+        }
+        let next = open(pictures.len() as i64, 0.8);
+        renderer.render(&next, &mut picture).unwrap();
+        difference(&picture, &draw(&mut *plain(), &next)) != Rect::EMPTY
+    };
+    assert!(paints(&[quick; 12]));
+    assert!(paints(&[slow; 9]));
+    assert!(!paints(&[slow; 10]));
+    // In a row.
+    assert!(paints(&[&[slow; 9][..], &[quick], &[slow; 9]].concat()));
+    // Very slow ones are not waited for so often.
+    assert!(paints(&[Duration::from_millis(539)]));
+    assert!(!paints(&[Duration::from_millis(540)]));
+    assert!(!paints(&[Duration::from_millis(290); 2]));
+    // A picture that shows the last one again says nothing of the network.
+    let mut renderer = with_network(Kind::Controls, tint());
+    let mut picture = Picture::black(SIDE, SIDE);
+    let face = open(3, 1.0);
+    renderer.render(&face, &mut picture).unwrap();
+    renderer.render(&face, &mut picture).unwrap();
+    renderer.took(Duration::from_secs(9));
+    renderer.render(&face, &mut picture).unwrap();
+    let differs = difference(&picture, &draw(&mut *plain(), &face));
+    assert_ne!(differs, Rect::EMPTY);
+}
+
+#[test]
+fn a_session_begins_without_a_network_that_does_not_load() {
+    LazyLock::force(&PACKAGE);
+    let folder = tempfile::tempdir().unwrap();
+    let package = PACKAGE
+        .with_network(Some((settings(Kind::Controls), b"no model".to_vec())))
+        .unwrap();
+    let (avatars, _) = Avatars::open(None, Some(folder.path()));
+    avatars.add(package).unwrap();
+    let mut renderer = avatars.renderer("sitter", &scene(), 1).unwrap();
+    let face = open(3, 1.0);
+    let differs = difference(&draw(&mut *renderer, &face), &draw(&mut *plain(), &face));
+    assert_eq!(differs, Rect::EMPTY);
+}
+
+#[test]
+fn what_is_around_a_circle_stays_as_it_is() {
+    let mut scene = scene();
+    scene.framing.shot = Shot::Circle;
+    // The whole portrait: the crop reaches beyond the circle on all sides.
+    let settings = Settings {
+        crop: Some([0.0, 0.0, SIDE as f32, SIDE as f32]),
+        feather: 0.0,
+        ..Settings::new(Kind::Controls)
+    };
+    let face = open(3, 0.0);
+    let shown = |network: Vec<u8>| {
+        let package = PACKAGE.with_network(Some((settings.clone(), network)));
+        draw(
+            &mut *Avatars::draft(&package.unwrap(), &scene, 1).unwrap(),
+            &face,
+        )
+    };
+    let without = draw(&mut *Avatars::draft(&PACKAGE, &scene, 1).unwrap(), &face);
+    // Nothing of it is seen: no pixel changes, also not on the ring.
+    let mut net = Net::new();
+    net.paint([0.0; 3]);
+    net.graph.floats(
+        "clear",
+        &[1, 1, CROP as i64, CROP as i64],
+        &[0.0; CROP * CROP],
+    );
+    net.graph.node("Identity", &["clear"], &["alpha"], &[]);
+    net.output("alpha", 1);
+    assert_eq!(difference(&shown(net.finish()), &without), Rect::EMPTY);
+    // All of it is seen: black within, and outside as before.
+    let mut net = Net::new();
+    net.paint([0.0; 3]);
+    let black = shown(net.finish());
+    assert_eq!(black.y[SIDE / 2 * SIDE + SIDE / 2], 16);
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            let middle = SIDE as f32 / 2.0;
+            let far = (x as f32 + 0.5 - middle).hypot(y as f32 + 0.5 - middle);
+            let at = y * SIDE + x;
+            if far > middle {
+                assert_eq!(black.y[at], without.y[at], "{x}, {y}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -499,7 +605,7 @@ fn an_avatar_of_a_user_is_given_a_network_and_loses_it() {
     };
     assert!(!green(&avatars));
     let loaded = avatars.attach("sitter", Some((settings(Kind::Controls), tint())));
-    assert_eq!(loaded.unwrap().unwrap().size(), (CROP, CROP));
+    assert_eq!(loaded.unwrap().unwrap().size, (CROP, CROP));
     assert_eq!(kind(&avatars), Some(Kind::Controls));
     assert!(green(&avatars));
     // Also for those who open the folder later.
@@ -511,6 +617,24 @@ fn an_avatar_of_a_user_is_given_a_network_and_loses_it() {
     assert!(green(&avatars));
     assert!(avatars.attach("sitter", None).unwrap().is_none());
     assert!(!green(&avatars));
+    assert_eq!(std::fs::read_dir(user).unwrap().count(), 1);
+    // An avatar that was put aside when the process ended is there again, one
+    // whose successor is there is not.
+    std::fs::rename(user.join("sitter"), user.join(".sitter.old")).unwrap();
+    let (again, _) = Avatars::open(None, Some(user));
+    assert_eq!(kind(&again), None);
+    std::fs::create_dir(user.join(".sitter.old")).unwrap();
+    let (again, _) = Avatars::open(None, Some(user));
+    assert_eq!(kind(&again), None);
+    assert_eq!(std::fs::read_dir(user).unwrap().count(), 1);
+    // A file is replaced by a folder.
+    std::fs::remove_dir_all(user.join("sitter")).unwrap();
+    std::fs::write(user.join("ada.avatar"), PACKAGE.to_bytes().unwrap()).unwrap();
+    let (again, _) = Avatars::open(None, Some(user));
+    again
+        .attach("sitter", Some((settings(Kind::Controls), tint())))
+        .unwrap();
+    assert!(green(&again) && user.join("sitter").is_dir());
     assert_eq!(std::fs::read_dir(user).unwrap().count(), 1);
     assert!(matches!(
         avatars.attach("leo", Some((settings(Kind::Controls), tint()))),

@@ -1,6 +1,8 @@
 //! The seams between rooms. Each is small, and each has a fake in the tests of
 //! the room that uses it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -132,6 +134,12 @@ pub trait Renderer: Send {
     /// # Errors
     /// [`RenderError`].
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError>;
+
+    /// Is told what the last picture took: wall time in a live session, zero
+    /// where nobody waits for it. One that is always late may go on with less.
+    fn took(&mut self, time: Duration) {
+        let _ = time;
+    }
 }
 
 /// A failure to encode.

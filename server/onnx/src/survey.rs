@@ -1,7 +1,5 @@
 //! What a model that comes from outside is made of, before a runtime sees it.
 
-use std::collections::BTreeSet;
-
 use crate::wire::Fields;
 use crate::{Malformed, field};
 
@@ -10,11 +8,8 @@ use crate::{Malformed, field};
 pub struct Survey {
     /// Number of nodes of the graph.
     pub nodes: usize,
-    /// The operators they are.
-    pub operators: BTreeSet<String>,
     /// Whether nodes hold graphs of their own (`If`, `Loop`, `Scan`) or the
-    /// model defines functions: then the number of nodes says nothing of the
-    /// work.
+    /// model defines functions: then there is more to run than these nodes.
     pub nested: bool,
     /// Whether a tensor says that its values are in another file.
     pub external: bool,
@@ -64,12 +59,8 @@ impl Survey {
         self.nodes += 1;
         for each in Fields(node) {
             let each = each?;
-            match each.number {
-                field::NODE_OPERATOR => {
-                    self.operators.insert(each.text()?.to_owned());
-                }
-                field::NODE_ATTRIBUTE => self.attribute(each.payload)?,
-                _ => {}
+            if each.number == field::NODE_ATTRIBUTE {
+                self.attribute(each.payload)?;
             }
         }
         Ok(())
@@ -133,8 +124,6 @@ mod tests {
     fn a_plain_model_is_counted() {
         let survey = Survey::of(&graph().finish()).unwrap();
         assert_eq!(survey.nodes, 2);
-        let operators: Vec<_> = survey.operators.iter().map(String::as_str).collect();
-        assert_eq!(operators, ["Mul", "Relu"]);
         assert!(!survey.nested && !survey.external);
     }
 

@@ -93,6 +93,11 @@ impl<'a> Iterator for Fields<'a> {
 fn take<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, Malformed> {
     let start = *rest;
     let tag = varint(rest)?;
+    // Protobuf's own reader keeps 32 bits of a tag: with more, a runtime would
+    // see another field than this walk.
+    if tag > u64::from(u32::MAX) || tag >> 3 == 0 {
+        return Err(Malformed("a field has no valid number"));
+    }
     let mut payload: &[u8] = &[];
     match tag & 7 {
         0 => {
@@ -191,6 +196,23 @@ mod tests {
         let fields: Vec<_> = Fields(&message).collect::<Result<_, _>>().unwrap();
         assert_eq!(fields[0].floats().unwrap(), [1.5, 2.0]);
         assert_eq!(fields[1].floats().unwrap(), [0.25]);
+    }
+
+    #[test]
+    fn tags_that_readers_take_differently_are_refused() {
+        // Field 6 as bytes for a reader that keeps 32 bits, else one of more
+        // than 2^29; field 0; the same field 6 without the bit above them.
+        for (tag, sound) in [
+            (vec![0xb2, 0x80, 0x80, 0x80, 0x10], false),
+            (vec![0x02], false),
+            (vec![0x32], true),
+        ] {
+            let message = [tag, vec![1, b'x']].concat();
+            assert_eq!(Fields(&message).all(|field| field.is_ok()), sound);
+        }
+        let mut largest = Vec::new();
+        put_bytes(&mut largest, (1 << 29) - 1, b"x");
+        assert!(Fields(&largest).all(|field| field.is_ok()));
     }
 
     #[test]

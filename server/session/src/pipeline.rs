@@ -258,7 +258,7 @@ impl Pipeline {
             if late && !self.key_wanted {
                 outcome.skipped = true;
             } else {
-                let packet = self.picture(&controls, &step, meter)?;
+                let packet = self.picture(&controls, &step, &now, meter)?;
                 if step.speaking {
                     self.conductor.lock().mark(step.turn, Mark::Picture, now());
                 }
@@ -326,9 +326,12 @@ impl Pipeline {
         &mut self,
         controls: &FaceControls,
         step: &Step,
+        now: &impl Fn() -> Duration,
         meter: &mut dyn Meter,
     ) -> Result<Option<Packet>, PipelineError> {
+        let began = now();
         self.parts.renderer.render(controls, &mut self.picture)?;
+        self.parts.renderer.took(now().saturating_sub(began));
         meter.lap(Stage::Render);
         let still = self.picture.changed.is_empty() && !step.speaking && !self.key_wanted;
         let due = self

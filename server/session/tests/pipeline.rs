@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -119,6 +120,50 @@ fn heard_sound_waits_for_the_look_ahead_and_no_longer() {
         .position(|p| samples(p)[0] != 0.0)
         .unwrap();
     assert_eq!(first as i64 * HOP as i64, LOOK_AHEAD);
+}
+
+/// Draws like [`common::Paint`] while its clock goes on by 30 ms, and keeps what
+/// it is told of that.
+struct Slow {
+    clock: Arc<AtomicU64>,
+    told: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Renderer for Slow {
+    fn size(&self) -> (usize, usize) {
+        common::Paint.size()
+    }
+
+    fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
+        self.clock.fetch_add(30, Ordering::Relaxed);
+        common::Paint.render(face, picture)
+    }
+
+    fn took(&mut self, time: Duration) {
+        self.told.lock().unwrap().push(time);
+    }
+}
+
+#[test]
+fn a_renderer_is_told_what_each_picture_took() {
+    let (clock, told) = (Arc::<AtomicU64>::default(), Arc::default());
+    let parts = session::Parts {
+        renderer: Box::new(Slow {
+            clock: clock.clone(),
+            told: Arc::clone(&told),
+        }),
+        ..common::parts()
+    };
+    let mut pipeline = Pipeline::new(parts, Limits::default());
+    let now = || Duration::from_millis(clock.load(Ordering::Relaxed));
+    for n in 0..6 {
+        // The third picture is skipped.
+        pipeline.hop(now, n == 4, &mut NoMeter).unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), [Duration::from_millis(30); 2]);
+    // Where nobody waits, time stands.
+    hops(&mut pipeline, 2);
+    assert_eq!(*told.lock().unwrap().last().unwrap(), Duration::ZERO);
 }
 
 /// What a renderer heard: moment and sound of each hop.

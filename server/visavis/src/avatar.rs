@@ -134,18 +134,18 @@ pub fn run(config: &Config, action: Action) -> anyhow::Result<()> {
             let mut settings = Settings::new(kind);
             (settings.crop, settings.range) = (crop, range);
             settings.feather = feather.unwrap_or(settings.feather);
-            let loaded = avatars.attach(&id, Some((settings, read(&network)?)))?;
-            if let Some(loaded) = loaded {
-                let (width, height) = loaded.size();
-                let took = loaded.trial().as_secs_f64() * 1e3;
+            let trial = avatars.attach(&id, Some((settings, read(&network)?)))?;
+            if let Some(trial) = trial {
+                let (width, height) = trial.size;
+                let took = trial.took.as_secs_f64() * 1e3;
                 println!(
                     "{id} has a network that repaints {width}x{height} pixels in {took:.1} ms: \
                      visavis say \"Hello.\" --avatar {id}"
                 );
                 if took > LIVE_MS {
                     println!(
-                        "warning  a live session has {LIVE_MS:.0} ms for a picture and will skip some; \
-                         videos are whole"
+                        "warning  a live session should take {LIVE_MS:.0} ms for this, and gives a \
+                         network up that keeps taking 40 ms and more; videos are whole"
                     );
                 }
             }

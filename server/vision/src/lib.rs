@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod analyser;
+#[doc(hidden)]
 pub mod convert;
 mod detector;
 mod expression;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use media::face::BLENDSHAPES;
 use onnx::Survey;
+use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use weights::lanes::Lanes;
@@ -21,8 +22,8 @@ const SIDES: std::ops::RangeInclusive<i64> = 16..=512;
 /// Most nodes of a model; the networks of this size that are in use have some
 /// hundreds.
 const MAX_NODES: usize = 4_096;
-/// What a trial run may take. Without loops a network takes as long each time,
-/// so nothing that passes can hold up a session for longer.
+/// What a trial may take. It says what the network takes for one input on an
+/// idle machine, no more: what later pictures take is watched by the presenter.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Copies of the network at most: as many threads draw at once.
 const MAX_LANES: usize = 4;
@@ -68,7 +69,15 @@ pub struct Network {
     width: usize,
     height: usize,
     range: [f32; 2],
-    trial: Duration,
+}
+
+/// What a trial found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Width and height of the network's crop, pixels.
+    pub size: (usize, usize),
+    /// What a picture took, wall time.
+    pub took: Duration,
 }
 
 fn shape(name: &str, found: &Outlet, wanted: &str) -> Error {
@@ -114,7 +123,7 @@ fn missing(what: &str, values: &[Outlet]) -> Error {
     }
 }
 
-/// That the model does a bounded amount of work and reads no other file.
+/// That the model is of a usual size, has no loops and reads no other file.
 fn check_model(bytes: &[u8]) -> Result<(), Error> {
     if bytes.len() as u64 > MAX_NETWORK {
         return Err(Error::TooLarge);
@@ -139,33 +148,54 @@ fn check_model(bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn open(bytes: &[u8]) -> Result<Session, Error> {
+fn open(bytes: &[u8], level: GraphOptimizationLevel) -> Result<Session, Error> {
     let environment = weights::runtime::environment().map_err(|e| Error::Runtime(e.to_string()))?;
     Session::builder(environment)
         .and_then(|builder| Ok(builder.with_intra_threads(1)?))
         .and_then(|builder| Ok(builder.with_intra_op_spinning(false)?))
+        .and_then(|builder| Ok(builder.with_optimization_level(level)?))
         .and_then(|mut builder| builder.commit_from_memory(bytes))
         .map_err(|e| Error::Load(e.to_string()))
 }
 
 impl Network {
-    /// Loads a model, checks it against the contract of its kind and runs it
-    /// once. ONNX Runtime must have been loaded by [`weights::runtime::init`].
+    /// Loads a model for sessions and checks it against the contract of its
+    /// kind. ONNX Runtime must have been loaded by [`weights::runtime::init`].
     /// `range` is that of [`super::Settings`].
     ///
     /// # Errors
-    /// [`Error`]: whatever breaks the contract, could take any amount of work,
-    /// takes more than two seconds or gives no numbers is refused.
+    /// [`Error`]: whatever breaks the contract or has loops is refused.
     pub fn load(bytes: &[u8], kind: Kind, range: [f32; 2]) -> Result<Self, Error> {
         check_model(bytes)?;
-        let session = open(bytes)?;
-        let mut network = match kind {
-            Kind::Controls => Self::of_controls(session, range)?,
-            Kind::Wav2Lip => Self::of_wav2lip(session)?,
-        };
-        network.trial = network.try_out()?;
-        network.lanes.fill(MAX_LANES, || open(bytes))?;
+        let all = || open(bytes, GraphOptimizationLevel::All);
+        let mut network = Self::of(all()?, kind, range)?;
+        network.lanes.fill(MAX_LANES, all)?;
         Ok(network)
+    }
+
+    /// Checks a model as [`Network::load`] does and runs it.
+    ///
+    /// # Errors
+    /// [`Error`]: also what takes more than two seconds or gives no numbers is
+    /// refused.
+    pub fn try_out(bytes: &[u8], kind: Kind, range: [f32; 2]) -> Result<Trial, Error> {
+        check_model(bytes)?;
+        // Loading computes what depends on no input, and nothing stops that.
+        // Without optimisation it belongs to the run, which is stopped.
+        let plain = open(bytes, GraphOptimizationLevel::Disable)?;
+        Self::of(plain, kind, range)?.time()?;
+        let network = Self::of(open(bytes, GraphOptimizationLevel::All)?, kind, range)?;
+        Ok(Trial {
+            size: network.size(),
+            took: network.time()?,
+        })
+    }
+
+    fn of(session: Session, kind: Kind, range: [f32; 2]) -> Result<Self, Error> {
+        match kind {
+            Kind::Controls => Self::of_controls(session, range),
+            Kind::Wav2Lip => Self::of_wav2lip(session),
+        }
     }
 
     fn of_controls(session: Session, range: [f32; 2]) -> Result<Self, Error> {
@@ -210,7 +240,6 @@ impl Network {
             width,
             height,
             range,
-            trial: Duration::ZERO,
         })
     }
 
@@ -247,7 +276,6 @@ impl Network {
             width,
             height,
             range: [0.0, 1.0],
-            trial: Duration::ZERO,
         })
     }
 
@@ -257,15 +285,10 @@ impl Network {
         (self.width, self.height)
     }
 
-    /// What one picture took when the network was loaded, wall time.
-    #[must_use]
-    pub const fn trial(&self) -> Duration {
-        self.trial
-    }
-
     /// Runs it twice (the first run prepares the library) and says what the
-    /// second took. A run that takes too long is stopped.
-    fn try_out(&self) -> Result<Duration, Error> {
+    /// second took. A run that takes too long ends with the operator that it is
+    /// in.
+    fn time(&self) -> Result<Duration, Error> {
         let told = Told {
             controls: &[0.0; BLENDSHAPES],
             pose: &[0.0; POSE],

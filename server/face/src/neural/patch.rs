@@ -154,14 +154,14 @@ impl Patch {
     }
 
     /// Blends planes of RGB over a canvas, with an alpha of their own if there
-    /// is one.
+    /// is one. What is around a circle stays.
     pub fn blend(
         &self,
         crop: &[f32],
         alpha: Option<&[f32]>,
         (width, height): (usize, usize),
         canvas: &mut [Pixel],
-        screen: (usize, usize),
+        figure: &Figure,
     ) {
         let area = self.across[0] * self.down[1] - self.across[1] * self.down[0];
         if area.abs() < 1.0 {
@@ -176,7 +176,7 @@ impl Patch {
                 );
                 let u = (dx * self.down[1] - dy * self.down[0]) / area;
                 let v = (dy * self.across[0] - dx * self.across[1]) / area;
-                let mut share = self.share(u, v);
+                let mut share = self.share(u, v) * figure.inside(x, y);
                 if share <= 0.0 {
                     continue;
                 }
@@ -188,7 +188,7 @@ impl Patch {
                     let value = cell.mean(&crop[c * plane..(c + 1) * plane]);
                     (value * 255.0).round().clamp(0.0, 255.0) as u8
                 });
-                let at = y * screen.0 + x;
+                let at = y * figure.size.0 + x;
                 canvas[at] = mix(canvas[at], pixel(colour, 255), (share * 256.0) as u32);
             }
         }

@@ -1,9 +1,10 @@
 //! A photo avatar whose mouth a network repaints.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use media::seam::{RenderError, Renderer};
-use media::{Blendshape, FaceControls, MediaTime, Picture, Rect};
+use media::{Blendshape, CLOCK_HZ, FRAME, FaceControls, MediaTime, Picture, Rect};
 
 use super::Error;
 use super::mel::{Hearing, PREVIEW};
@@ -15,6 +16,35 @@ use crate::photo::texture::Pixel;
 use crate::photo::{self, Pose, State};
 use crate::raster;
 
+/// What a live session has for a picture.
+const PICTURE: Duration = Duration::from_millis((FRAME * 1_000 / CLOCK_HZ) as u64);
+/// Pictures in a row that may be late: 400 ms and more, which no short burst of
+/// other work takes.
+const LATE: u32 = 10;
+/// How late pictures in a row may be together. Meanwhile other sessions of the
+/// same thread wait, so a very slow network goes with its first picture.
+const BEHIND: Duration = Duration::from_millis(500);
+
+/// Whether a network keeps up with a live session.
+#[derive(Debug, Default)]
+struct Pace {
+    late: u32,
+    behind: Duration,
+}
+
+impl Pace {
+    /// Takes what a picture took, and says whether the network is too slow.
+    fn is_lost(&mut self, took: Duration) -> bool {
+        if took <= PICTURE {
+            *self = Self::default();
+            return false;
+        }
+        self.late += 1;
+        self.behind += took.saturating_sub(PICTURE);
+        self.late >= LATE || self.behind >= BEHIND
+    }
+}
+
 /// What the crop was painted for, and where it is.
 struct Shown {
     state: State,
@@ -25,7 +55,8 @@ struct Shown {
 /// Draws one photo avatar with a network for one session.
 pub(crate) struct Presenter {
     photo: photo::Presenter,
-    /// `None` after it failed: then the photo engine's picture is shown.
+    /// `None` after it failed or was too slow: then the photo engine's picture
+    /// is shown.
     network: Option<Arc<Network>>,
     region: Region,
     hearing: Option<Hearing>,
@@ -33,6 +64,9 @@ pub(crate) struct Presenter {
     canvas: Vec<Pixel>,
     crop: Vec<f32>,
     shown: Option<Shown>,
+    pace: Pace,
+    /// Whether the last picture took a run of the network.
+    ran: bool,
 }
 
 impl Presenter {
@@ -46,6 +80,8 @@ impl Presenter {
             hearing: (settings.kind == Kind::Wav2Lip).then(Hearing::new),
             network: Some(network),
             shown: None,
+            pace: Pace::default(),
+            ran: false,
             photo,
         }
     }
@@ -53,7 +89,11 @@ impl Presenter {
     /// Repaints the crop if anything it depends on is new, and says which
     /// rectangle differs by that.
     fn repaint(&mut self, at: MediaTime) -> Result<Rect, Error> {
-        let (Some(network), Some(state)) = (&self.network, self.photo.shown()) else {
+        self.ran = false;
+        let Some(network) = &self.network else {
+            return Ok(self.uncover());
+        };
+        let Some(state) = self.photo.shown() else {
             return Ok(Rect::EMPTY);
         };
         let window = self.hearing.as_mut().map(|hearing| hearing.window(at));
@@ -72,6 +112,7 @@ impl Presenter {
         }
         if !patch.bounds.is_empty() {
             patch.cut(frame, screen, size, &mut self.crop);
+            self.ran = true;
             let painted = network.run(&Told {
                 controls: &Blendshape::ALL.map(|shape| state.weights.get(shape)),
                 pose: &told(&pose, figure.mesh.skull.width),
@@ -79,8 +120,7 @@ impl Presenter {
                 crop: &self.crop,
             })?;
             let alpha = painted.alpha.as_deref();
-            patch.blend(&painted.crop, alpha, size, &mut self.canvas, screen);
-            figure.surround(&mut self.canvas, patch.bounds);
+            patch.blend(&painted.crop, alpha, size, &mut self.canvas, figure);
         }
         self.shown = Some(Shown {
             state,
@@ -88,6 +128,11 @@ impl Presenter {
             bounds: patch.bounds,
         });
         Ok(differs)
+    }
+
+    /// What the network painted last must go when it is given up.
+    fn uncover(&mut self) -> Rect {
+        self.shown.take().map_or(Rect::EMPTY, |shown| shown.bounds)
     }
 }
 
@@ -134,8 +179,7 @@ impl Renderer for Presenter {
             Err(error) => {
                 tracing::warn!(%error, "the avatar's network is given up; its mouth is drawn without it");
                 self.network = None;
-                // What it painted last must go.
-                self.shown.take().map_or(Rect::EMPTY, |shown| shown.bounds)
+                self.uncover()
             }
         };
         let frame = match &self.network {
@@ -148,5 +192,16 @@ impl Renderer for Presenter {
         picture.at = face.at;
         picture.changed = changed.union(patch);
         Ok(())
+    }
+
+    fn took(&mut self, time: Duration) {
+        // Pictures that the network had no part in say nothing of it.
+        if self.ran && self.network.is_some() && self.pace.is_lost(time) {
+            tracing::warn!(
+                ms = time.as_millis(),
+                "the avatar's network is too slow for a live session and is given up; its mouth is drawn without it"
+            );
+            self.network = None;
+        }
     }
 }

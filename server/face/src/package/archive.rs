@@ -41,8 +41,7 @@ const NAMES: [(&str, u64); 9] = [
 /// More than a picture of 2048² in 16-bit RGBA takes.
 const PICTURE_BYTES: u64 = 40 << 20;
 
-/// Largest package, bytes, without a network in a folder; as large as one can
-/// be uploaded.
+/// Largest package, bytes; in a folder, its network is not counted.
 pub const MAX_PACKAGE: u64 = 64 << 20;
 
 /// File name to content.
@@ -56,7 +55,7 @@ fn known(name: &str) -> Result<(&'static str, u64), Error> {
 }
 
 /// Reads a file to its end, or fails when it is longer than its limit.
-fn read_up_to(name: &str, limit: u64, file: impl Read) -> Result<Vec<u8>, Error> {
+pub(super) fn read_up_to(name: &str, limit: u64, file: impl Read) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     file.take(limit + 1)
         .read_to_end(&mut bytes)

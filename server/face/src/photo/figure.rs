@@ -20,7 +20,7 @@ use super::seam;
 use super::texture::{Pixel, Placement, Texture, mix, parts, pixel};
 use crate::package::{Mask, Portrait};
 use crate::resample::Source;
-use crate::scene::{Background, Scene, outside_circle};
+use crate::scene::{Background, Scene, beyond_circle, outside_circle};
 use crate::weights::Weights;
 
 /// Texels for each pixel of the screen, if the picture has as many: a little
@@ -209,8 +209,16 @@ impl Figure {
         }
     }
 
+    /// How much of a pixel is within the circle, 0..=1; 1 where there is none.
+    pub fn inside(&self, x: usize, y: usize) -> f32 {
+        match self.around {
+            Some(_) => 1.0 - beyond_circle(self.size, x, y),
+            None => 1.0,
+        }
+    }
+
     /// Draws what is around a circle.
-    pub fn surround(&self, pixels: &mut [Pixel], clip: Rect) {
+    fn surround(&self, pixels: &mut [Pixel], clip: Rect) {
         if let Some(around) = self.around {
             outside_circle(self.size, clip, |at, share| {
                 pixels[at] = mix(pixels[at], around, share);
