@@ -1,5 +1,6 @@
 //! Reading requests so that every rejection is a problem.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -145,18 +146,49 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<State>> for Query<T> {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "work of a request failed");
-        Problem::new(
-            Code::Internal,
-            "this is a fault of the server; its log says more",
-        )
-    })
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| failed(&error))
+}
+
+/// Does something to its end, even if the client goes away meanwhile: a handler
+/// is dropped then wherever it waits.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work).await.map_err(|error| failed(&error))
+}
+
+fn failed(error: &tokio::task::JoinError) -> Problem {
+    tracing::error!(%error, "work of a request failed");
+    Problem::new(
+        Code::Internal,
+        "this is a fault of the server; its log says more",
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
     use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_to_its_end_when_its_client_goes_away() {
+        let (go_on, told) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel::<()>();
+        let handler = to_the_end(async move {
+            told.await.unwrap();
+            end.send(()).unwrap();
+        });
+        // Begun, and dropped before its end.
+        let dropped = tokio::time::timeout(Duration::ZERO, handler).await;
+        assert!(dropped.is_err());
+        go_on.send(()).unwrap();
+        ended.await.unwrap();
+    }
 
     #[test]
     fn media_types_are_read_with_their_parameters() {

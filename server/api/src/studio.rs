@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::auth::{Known, Operator};
 use crate::catalogue::{self, Avatar};
-use crate::extract::blocking;
+use crate::extract::{blocking, to_the_end};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 use crate::time::rfc3339;
@@ -256,31 +256,35 @@ pub(crate) async fn make(state: &Arc<State>, wanted: Wanted) -> Result<Created, 
             ));
         }
     }
-    let draft = wanted.draft;
-    let maker = studio.clone();
-    let created = blocking(move || {
-        let request = studio::Request {
-            picture: &wanted.picture,
-            crop: wanted.crop,
-            name: &wanted.name,
-            voice: wanted.voice.as_deref(),
-            group: wanted.group.as_deref(),
-            consent: wanted.consent,
-        };
+    // A draft that nobody waits for any longer expires like the others.
+    to_the_end(async move {
+        let draft = wanted.draft;
+        let maker = studio.clone();
+        let created = blocking(move || {
+            let request = studio::Request {
+                picture: &wanted.picture,
+                crop: wanted.crop,
+                name: &wanted.name,
+                voice: wanted.voice.as_deref(),
+                group: wanted.group.as_deref(),
+                consent: wanted.consent,
+            };
+            if draft {
+                maker.draft(&request, Instant::now())
+            } else {
+                maker.create(&request)
+            }
+        })
+        .await??;
         if draft {
-            maker.draft(&request, Instant::now())
-        } else {
-            maker.create(&request)
+            tokio::spawn(async move {
+                tokio::time::sleep(DRAFT_LIFE).await;
+                studio.expire(Instant::now());
+            });
         }
+        Ok(created)
     })
-    .await??;
-    if draft {
-        tokio::spawn(async move {
-            tokio::time::sleep(DRAFT_LIFE).await;
-            studio.expire(Instant::now());
-        });
-    }
-    Ok(created)
+    .await?
 }
 
 /// Make an avatar of a picture.

@@ -24,6 +24,15 @@ const MOST_DECODED: u64 = 4 * MOST_PIXELS;
 /// What a transparent picture is laid on: a light grey, as of a studio's wall.
 const PAPER: [u8; 3] = [222, 224, 227];
 
+/// The media type of a file by its first bytes, such as `image/jpeg`; `None` if
+/// it is no picture of a known kind. It may still be one that [`decode`]
+/// refuses.
+#[must_use]
+pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    let format = image::guess_format(bytes).ok()?;
+    Some(format.to_mime_type())
+}
+
 /// Reads a picture.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ const NAMESAKES: usize = 1_000;
 
 /// Ids that no avatar gets, because the API has something else at their
 /// addresses.
-const RESERVED: [&str; 2] = ["check", "public"];
+const RESERVED: [&str; 4] = ["check", "looks", "public", "train"];
 
 /// Why there is no avatar.
 #[derive(Debug, thiserror::Error)]

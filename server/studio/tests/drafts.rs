@@ -116,7 +116,12 @@ fn drafts_expire_and_the_oldest_make_room() {
 fn addresses_of_the_api_are_no_ids() {
     let house = House::new();
     let picture = portrait_file();
-    for (name, id) in [("Check", "check-2"), ("Public", "public-2")] {
+    for (name, id) in [
+        ("Check", "check-2"),
+        ("Looks", "looks-2"),
+        ("Public", "public-2"),
+        ("Train", "train-2"),
+    ] {
         let made = house.studio.create(&request(&picture, name)).unwrap();
         assert_eq!(made.avatar.id, id);
     }

@@ -10,7 +10,7 @@ use common::{file, finds, models, opened, png, portrait, request, studio};
 use face::Avatars;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, imageops};
 use proptest::prelude::*;
-use studio::decode::decode;
+use studio::decode::{decode, media_type};
 use studio::{Code, Crop, Error, Studio};
 
 #[test]
@@ -191,4 +191,18 @@ proptest! {
             prop_assert!(u64::from(picture.width()) * u64::from(picture.height()) <= studio::decode::MOST_PIXELS);
         }
     }
+}
+
+#[test]
+fn files_say_by_their_content_what_they_are() {
+    let picture = || RgbImage::new(8, 8);
+    for (format, kind) in [
+        (ImageFormat::Jpeg, "image/jpeg"),
+        (ImageFormat::Png, "image/png"),
+        (ImageFormat::WebP, "image/webp"),
+    ] {
+        assert_eq!(media_type(&file(picture(), format)), Some(kind));
+    }
+    assert_eq!(media_type(b"hello"), None);
+    assert_eq!(media_type(b""), None);
 }

@@ -202,7 +202,23 @@ test("HeyGen's groups of looks and v3: upload, create, add, list, nothing to tra
   await ask("POST", "/v2/photo_avatar/train", { group_id: "sylvia" });
   assert.equal((await ask("GET", "/v2/photo_avatar/train/status/sylvia")).answer.data.status, "ready");
 
+  // All or none.
+  const broken = (await ask("POST", "/v1/asset", new Uint8Array([1, 2, 3]))).answer.data.image_key;
+  const partly = await ask("POST", "/v2/photo_avatar/avatar_group/add", { group_id: "sylvia", image_keys: [image_key, broken], ...consent });
+  assert.deepEqual([partly.status, partly.answer.error.code], [422, "picture_unusable"]);
+  assert.deepEqual(files().sort(), ["red-coat", "sylvia"]);
+
+  // It is the same group when the server starts again.
+  const again = await startServer({ settings: { VISAVIS_API_KEYS: KEY, VISAVIS_AVATARS: folder } });
+  const { avatar_group_list } = (await (await again.fetch("/v2/avatar_group.list", { headers: auth })).json()).data;
+  assert.deepEqual(
+    avatar_group_list.map(({ id, name, created_at }) => [id, name, created_at]),
+    [["sylvia", "Sylvia", group.created_at]],
+  );
+  await again.end();
+
   const asset = (await ask("POST", "/v3/assets", form({}))).answer.data;
+  assert.deepEqual([asset.mime_type, asset.size_bytes], ["image/jpeg", bytes.length]);
   for (const file of [
     { type: "asset_id", asset_id: asset.asset_id },
     { type: "base64", media_type: "image/jpeg", data: bytes.toString("base64") },

@@ -69,6 +69,7 @@ export class Maker {
     byId("maker-choose").addEventListener("click", () => this.#file.click());
     byId("maker-other").addEventListener("click", () => this.#show("picture"));
     byId("maker-change").addEventListener("click", () => {
+      this.#ask();
       this.#discard();
       this.#show("frame");
     });
@@ -93,8 +94,10 @@ export class Maker {
     });
     this.#name.addEventListener("input", () => (this.#by.placeholder = this.#name.value.trim()));
     this.#keep.addEventListener("click", () => void this.#keepIt());
-    // What nobody kept is not left on the server.
-    window.addEventListener("pagehide", () => this.#discard());
+    // What nobody kept is not left on the server, unless the page may come back as it is.
+    window.addEventListener("pagehide", (event) => {
+      if (!event.persisted) this.#discard();
+    });
   }
 
   #begin(): void {
@@ -172,8 +175,14 @@ export class Maker {
     }
   }
 
-  /** The square was moved: what lies in it now is looked at when it rests. */
+  /** The square was moved. */
   #reframed(): void {
+    this.#tell("");
+    this.#recheck();
+  }
+
+  /** What lies in the square is looked at when it rests. */
+  #recheck(): void {
     const signal = this.#ask();
     this.#judged(undefined);
     this.#settling = setTimeout(() => void this.#check(signal), SETTLED_MS);
@@ -184,9 +193,9 @@ export class Maker {
       const framed = await this.#source?.framed(this.#frame.framing);
       if (!framed || signal.aborted) return;
       this.#judged(await this.#studio.check(framed, signal));
-      this.#tell("");
     } catch (thrown) {
       this.#failed(thrown);
+      if (!signal.aborted) this.#report.setAttribute("aria-busy", "false");
     }
   }
 
@@ -230,6 +239,8 @@ export class Maker {
       void this.#preview.start(avatar.id, this.ports.poster(avatar.id), greeting);
     } catch (thrown) {
       this.#failed(thrown);
+      // It may have come before the picture was judged.
+      if (!this.#judgement && !signal.aborted) this.#recheck();
     } finally {
       this.#busy(this.#try, undefined);
     }
@@ -241,11 +252,7 @@ export class Maker {
     const signal = this.#ask();
     this.#busy(this.#keep, "Keeping it…");
     try {
-      const avatar = await this.#studio.keep(draft).catch(async (thrown: unknown) => {
-        if (toError(thrown).code !== "not_found") throw thrown;
-        // It took so long that the draft is gone: the same once more, to stay.
-        return (await this.#studio.make(wish, false, signal)).avatar;
-      });
+      const avatar = await this.#studio.keep(draft, wish, signal);
       this.#draft = undefined;
       this.#dialog.close();
       this.ports.kept(avatar);

@@ -1,3 +1,4 @@
+import { toError } from "../../errors.js";
 import type { Http } from "../../http.js";
 import type { AvatarInfo, NewAvatar, PictureReport } from "../../types.js";
 import { LEAST_SIDE } from "./framing.js";
@@ -28,7 +29,7 @@ export class Studio {
   }
 
   /** Makes an avatar; a draft is there for a quarter of an hour and listed nowhere. */
-  async make(wish: Wish, draft: boolean, signal: AbortSignal): Promise<NewAvatar> {
+  async make(wish: Wish, draft: boolean, signal?: AbortSignal): Promise<NewAvatar> {
     const form = formOf(wish.picture);
     form.set("name", wish.name);
     form.set("voice", wish.voice);
@@ -39,8 +40,23 @@ export class Studio {
     return (await response.json()) as NewAvatar;
   }
 
-  keep(draft: string): Promise<AvatarInfo> {
-    return this.http.json(`${path(draft)}/keep`, { method: "POST" });
+  /**
+   * Keeps a draft. If it is gone because that took so long, the same is made once more, to stay.
+   *
+   * The answer is awaited also when nobody wants it any longer: what was kept meanwhile is deleted
+   * then, and the signal's reason thrown.
+   */
+  async keep(draft: string, wish: Wish, signal: AbortSignal): Promise<AvatarInfo> {
+    const avatar = await this.http
+      .json<AvatarInfo>(`${path(draft)}/keep`, { method: "POST" })
+      .catch(async (thrown: unknown) => {
+        if (toError(thrown).code !== "not_found") throw thrown;
+        signal.throwIfAborted();
+        return (await this.make(wish, false)).avatar;
+      });
+    if (signal.aborted) await this.remove(avatar.id);
+    signal.throwIfAborted();
+    return avatar;
   }
 
   /** Deletes an avatar or discards a draft, even if the page goes away meanwhile. */

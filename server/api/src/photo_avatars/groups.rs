@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::Response;
+use bytes::Bytes;
 use face::Avatar;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use studio::Consent;
 
 use crate::auth::{Known, Operator};
-use crate::extract::Query;
+use crate::extract::{Query, to_the_end};
 use crate::liveavatar::request::given;
 use crate::photo_avatars::consent::Agreed;
 use crate::photo_avatars::looks::{self, created_at, group_of, picture};
@@ -94,33 +96,51 @@ pub(super) async fn add(
         .iter()
         .map(|key| state.uploads.get(key, now))
         .collect();
+    let pictures = pictures?;
     let name = given(wanted.name).unwrap_or_else(|| group.name().to_owned());
+    let adding = async move { add_all(&state, &id, &name, pictures, &consent).await };
+    let made = to_the_end(adding).await??;
+    let made: Vec<_> = made.iter().map(|look| described(&address, look)).collect();
+    Ok(v2(json!({ "photo_avatar_list": made })))
+}
+
+/// Adds looks to a group: all or none.
+///
+/// # Errors
+/// Why the first of them that cannot be made cannot be made.
+async fn add_all(
+    state: &Arc<State>,
+    group: &str,
+    name: &str,
+    pictures: Vec<Bytes>,
+    consent: &Consent,
+) -> Result<Vec<Arc<Avatar>>, Problem> {
     let mut made: Vec<Arc<Avatar>> = Vec::new();
-    for bytes in pictures? {
-        let look = looks::create(
-            &state,
-            bytes,
-            Some(name.clone()),
-            Some(id.clone()),
-            consent.clone(),
-        );
+    for bytes in pictures {
+        let (name, group) = (name.to_owned(), group.to_owned());
+        let look = looks::create(state, bytes, Some(name), Some(group), consent.clone());
         match look.await {
             Ok(look) => made.push(look),
             Err(problem) => {
-                // All or none.
                 for look in made {
-                    delete(&state, look.id.clone()).await?;
+                    // The client must hear what it can change; this it cannot.
+                    if let Err(left) = delete(state, look.id.clone()).await {
+                        let why = left.detail;
+                        tracing::error!(id = %look.id, why, "an unwanted look is left");
+                    }
                 }
                 return Err(problem);
             }
         }
     }
-    let made: Vec<_> = made.iter().map(|look| described(&address, look)).collect();
-    Ok(v2(json!({ "photo_avatar_list": made })))
+    Ok(made)
 }
 
 /// A group that a user made.
-fn own_group(state: &State, id: &str) -> Result<looks::Group, Problem> {
+///
+/// # Errors
+/// When there is no such group, or it comes with the product.
+pub(super) fn own_group(state: &State, id: &str) -> Result<looks::Group, Problem> {
     let group = looks::group(state, id)?;
     if group.is_own() {
         return Ok(group);

@@ -16,7 +16,8 @@ use crate::vendor::address::Address;
 /// A group of looks.
 pub(super) struct Group {
     pub(super) id: String,
-    /// The first one gave the group its name.
+    /// The one that the group began with first, then in the order of their
+    /// making.
     pub(super) looks: Vec<Arc<Avatar>>,
 }
 
@@ -67,7 +68,16 @@ pub(super) fn groups(state: &State) -> Vec<Group> {
             });
         }
     }
+    for group in &mut groups {
+        order(&group.id, &mut group.looks);
+    }
     groups
+}
+
+/// Puts the look that a group has its id from first and the others in the order
+/// of their making: after a start they are listed by their ids.
+fn order(group: &str, looks: &mut [Arc<Avatar>]) {
+    looks.sort_by_key(|look| (look.id != group, created_at(look)));
 }
 
 /// One group.
@@ -115,4 +125,45 @@ pub(super) async fn create(
         draft: false,
     };
     Ok(make(state, wanted).await?.avatar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_look_that_a_group_began_with_stays_the_first() {
+        let look = |id: &str, at: &str| {
+            Arc::new(Avatar {
+                id: id.to_owned(),
+                name: id.to_owned(),
+                description: String::new(),
+                licence: "user-provided".to_owned(),
+                kind: face::avatars::Kind::Photo,
+                voices: Vec::new(),
+                origin: Origin::User,
+                network: None,
+                group: (id != "sylvia").then(|| "sylvia".to_owned()),
+                made_at: Some(at.to_owned()),
+            })
+        };
+        // As after a start. All of one second stay as they are.
+        let mut looks = vec![
+            look("blue-coat", "2026-03-01T10:00:02Z"),
+            look("red-coat", "2026-03-01T10:00:01Z"),
+            look("sylvia", "2026-03-01T10:00:02Z"),
+            look("white-coat", "2026-03-01T10:00:02Z"),
+        ];
+        let ids = |looks: &[Arc<Avatar>]| -> Vec<String> {
+            looks.iter().map(|look| look.id.clone()).collect()
+        };
+        order("sylvia", &mut looks);
+        let expected = ["sylvia", "red-coat", "blue-coat", "white-coat"];
+        assert_eq!(ids(&looks), expected);
+        // The first is deleted: the oldest of the others takes its place.
+        looks.remove(0);
+        looks.reverse();
+        order("sylvia", &mut looks);
+        assert_eq!(ids(&looks), ["red-coat", "white-coat", "blue-coat"]);
+    }
 }

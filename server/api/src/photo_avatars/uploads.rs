@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
-use studio::decode::MOST_BYTES;
+use studio::decode::{MOST_BYTES, media_type};
 
 use crate::auth::Operator;
 use crate::extract::{MediaType, read};
@@ -22,6 +22,9 @@ use crate::studio::Form;
 /// common size.
 const MOST_IN_ALL: usize = 64 << 20;
 
+/// Most of them, so that tiny ones take no more than that either.
+const MOST: usize = 256;
+
 /// How long one is kept: clients use it with their next request.
 const LIFE: Duration = Duration::from_hours(1);
 
@@ -33,25 +36,45 @@ struct Upload {
 
 /// All of them, the oldest first.
 #[derive(Default)]
-pub(crate) struct Uploads(Mutex<VecDeque<Upload>>);
+struct Shelf {
+    uploads: VecDeque<Upload>,
+    /// Bytes of all of them.
+    bytes: usize,
+    /// Whether somebody forgets them in time.
+    swept: bool,
+}
+
+impl Shelf {
+    fn drop_first(&mut self) {
+        if let Some(upload) = self.uploads.pop_front() {
+            self.bytes -= upload.bytes.len();
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while self.uploads.front().is_some_and(|first| first.until <= now) {
+            self.drop_first();
+        }
+    }
+}
+
+/// What was sent and is not used yet.
+#[derive(Default)]
+pub(crate) struct Uploads(Mutex<Shelf>);
 
 impl Uploads {
     /// Keeps a picture of at most [`MOST_BYTES`]; the oldest make room.
     fn add(&self, bytes: Bytes, now: Instant) -> String {
         let id = uuid::Uuid::now_v7().simple().to_string();
-        let mut uploads = self.living(now);
-        uploads.push_back(Upload {
+        let mut shelf = self.living(now);
+        shelf.bytes += bytes.len();
+        shelf.uploads.push_back(Upload {
             id: id.clone(),
             bytes,
             until: now + LIFE,
         });
-        while uploads
-            .iter()
-            .map(|upload| upload.bytes.len())
-            .sum::<usize>()
-            > MOST_IN_ALL
-        {
-            uploads.pop_front();
+        while shelf.bytes > MOST_IN_ALL || shelf.uploads.len() > MOST {
+            shelf.drop_first();
         }
         id
     }
@@ -65,17 +88,31 @@ impl Uploads {
             .strip_prefix("image/")
             .and_then(|rest| rest.strip_suffix("/original"))
             .unwrap_or(key);
-        let uploads = self.living(now);
-        let found = uploads.iter().find(|upload| upload.id == id);
+        let shelf = self.living(now);
+        let found = shelf.uploads.iter().find(|upload| upload.id == id);
         found
             .map(|upload| upload.bytes.clone())
             .ok_or_else(|| Problem::not_found("upload", key))
     }
 
-    fn living(&self, now: Instant) -> MutexGuard<'_, VecDeque<Upload>> {
-        let mut uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        uploads.retain(|upload| now < upload.until);
-        uploads
+    fn living(&self, now: Instant) -> MutexGuard<'_, Shelf> {
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.expire(now);
+        shelf
+    }
+
+    /// Whether the caller is the one to [`Uploads::sweep`] from now on.
+    fn wants_sweeper(&self, now: Instant) -> bool {
+        !std::mem::replace(&mut self.living(now).swept, true)
+    }
+
+    /// Forgets those whose time is over; says when to come again. With the last
+    /// one the sweeper's work ends.
+    fn sweep(&self, now: Instant) -> Option<Instant> {
+        let mut shelf = self.living(now);
+        let next = shelf.uploads.front().map(|first| first.until);
+        shelf.swept = next.is_some();
+        next
     }
 }
 
@@ -103,24 +140,25 @@ async fn store(request: Request, state: &Arc<State>) -> Result<Stored, Problem> 
         return Err(Problem::invalid("the body is empty; send a picture"));
     }
     let size = bytes.len();
-    let id = state.uploads.add(bytes, Instant::now());
-    let forgetful = state.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(LIFE).await;
-        drop(forgetful.uploads.living(Instant::now()));
-    });
-    let kind = kind.filter(|kind| kind.starts_with("image/"));
-    Ok(Stored {
-        id,
-        size,
-        kind: kind.unwrap_or_else(|| "image".to_owned()),
-    })
+    let kind = media_type(&bytes).unwrap_or("application/octet-stream");
+    let now = Instant::now();
+    let id = state.uploads.add(bytes, now);
+    if state.uploads.wants_sweeper(now) {
+        let state = state.clone();
+        tokio::spawn(async move {
+            while let Some(next) = state.uploads.sweep(Instant::now()) {
+                tokio::time::sleep_until(next.into()).await;
+            }
+        });
+    }
+    Ok(Stored { id, size, kind })
 }
 
 struct Stored {
     id: String,
     size: usize,
-    kind: String,
+    /// What it is by its content.
+    kind: &'static str,
 }
 
 /// `POST /v1/asset`.
@@ -168,7 +206,9 @@ mod tests {
         let unknown = uploads.get("image//original", now).unwrap_err();
         assert_eq!(unknown.code, Code::NotFound);
         assert!(uploads.get(&id, now + LIFE).is_err());
-        assert!(uploads.living(now).is_empty(), "it takes no memory");
+        let shelf = uploads.living(now);
+        assert!(shelf.uploads.is_empty(), "it takes no memory");
+        assert_eq!(shelf.bytes, 0);
     }
 
     #[test]
@@ -179,5 +219,37 @@ mod tests {
         let ids: Vec<_> = (0..5).map(|_| uploads.add(large(), now)).collect();
         let there = ids.iter().map(|id| uploads.get(id, now).is_ok());
         assert_eq!(there.collect::<Vec<_>>(), [false, false, true, true, true]);
+        assert_eq!(uploads.living(now).bytes, 3 * MOST_BYTES);
+    }
+
+    #[test]
+    fn tiny_ones_are_few_too() {
+        let uploads = Uploads::default();
+        let now = Instant::now();
+        let ids: Vec<_> = (0..MOST + 3)
+            .map(|_| uploads.add(Bytes::from_static(b"1"), now))
+            .collect();
+        let there = ids.iter().map(|id| uploads.get(id, now).is_ok());
+        let gone = there.take_while(|there| !there).count();
+        assert_eq!((gone, uploads.living(now).bytes), (3, MOST));
+    }
+
+    #[test]
+    fn one_sweeper_comes_whenever_one_expires_and_ends_with_the_last() {
+        let uploads = Uploads::default();
+        let start = Instant::now();
+        let later = start + LIFE / 2;
+        uploads.add(Bytes::from_static(b"1"), start);
+        assert!(uploads.wants_sweeper(start));
+        assert_eq!(uploads.sweep(start), Some(start + LIFE));
+        uploads.add(Bytes::from_static(b"2"), later);
+        assert!(!uploads.wants_sweeper(later));
+        assert_eq!(uploads.sweep(start + LIFE), Some(later + LIFE));
+        assert_eq!(uploads.living(start + LIFE).uploads.len(), 1);
+        assert_eq!(uploads.sweep(later + LIFE), None);
+        assert!(
+            uploads.wants_sweeper(later + LIFE),
+            "the next one begins anew"
+        );
     }
 }

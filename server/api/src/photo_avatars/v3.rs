@@ -19,7 +19,7 @@ use crate::auth::{Known, Operator};
 use crate::extract::{Query, blocking, parse, read};
 use crate::liveavatar::request::given;
 use crate::photo_avatars::consent::Agreed;
-use crate::photo_avatars::groups::remove_group;
+use crate::photo_avatars::groups::{own_group, remove_group};
 use crate::photo_avatars::looks::{self, Group, created_at, group_of, is_own, picture};
 use crate::photo_avatars::{Call, Id, v3};
 use crate::problem::Problem;
@@ -102,10 +102,8 @@ pub(super) async fn create(
         .file
         .ok_or_else(|| Problem::invalid("send the picture as file"))?;
     let group = given(wanted.avatar_group_id);
-    if let Some(id) = &group
-        && !looks::group(&state, id)?.is_own()
-    {
-        return Err(Problem::invalid(format!("'{id}' comes with the product")));
+    if let Some(id) = &group {
+        own_group(&state, id)?;
     }
     let bytes = file.read(&state).await?;
     let avatar = looks::create(&state, bytes, wanted.name, group, consent).await?;
