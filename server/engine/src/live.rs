@@ -308,10 +308,11 @@ impl Step for Unit {
         // Closed already, unless the last step panicked.
         live.close(CloseReason::InternalError);
         let settle = move || {
+            // Drops the recorder, which begins to finish its file: whoever is
+            // told that the session is over may ask for it at once.
+            drop(pipeline);
             std::thread::sleep(FAREWELL);
             last.viewers.close_all();
-            // Drops the recorder, which begins to finish its file.
-            drop(pipeline);
             if let Some(recording) = recording {
                 recording.settle();
             }
