@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import {
   sessionOf,
+  startBrowser,
   untilEvent,
   untilFrames,
   untilLive,
@@ -20,11 +21,14 @@ describe("viewers", () => {
 
   const viewersOf = async (id) => (await stage.server.api("GET", `/v1/sessions/${id}/stats`)).viewers;
 
-  test("two viewers see the same; one that vanishes is freed and the other goes on", async () => {
+  test("two viewers see the same; one that vanishes is freed and the other goes on", async (t) => {
+    // A browser of its own for each: one paints only the tab in front at full rate.
+    const other = await startBrowser();
+    t.after(() => other.stop());
     const first = await stage.browser.open(stage.server.url);
     await untilLive(first);
     const { id, token } = await sessionOf(first);
-    const second = await stage.browser.open(`${stage.server.url}/#session=${id}&token=${token}`);
+    const second = await other.open(`${stage.server.url}/#session=${id}&token=${token}`);
     await untilLive(second);
     await untilFrames(second, SECOND);
     assert.equal((await viewersOf(id)).length, 2);
