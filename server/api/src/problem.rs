@@ -2,7 +2,7 @@
 //! where errors of other rooms become one.
 
 use axum::Json;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::{RequestError, SpeakError, ViewError};
@@ -225,6 +225,11 @@ pub(crate) fn finish(mut response: Response, request_id: &str, shape: Shape) -> 
         return response;
     };
     let mut rendered = problem.render(request_id, shape);
+    if rendered.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is not read, so the connection ends with this
+        // answer (RFC 9110, section 15.5.14); a client must not use it again.
+        (rendered.headers_mut()).insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(allow) = response.headers_mut().remove(ALLOW) {
         rendered.headers_mut().insert(ALLOW, allow);
     }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { plain } from "../../browser/support/text.js";
+import { plain, settle } from "../../browser/support/text.js";
 import { startServer } from "../support/server.js";
 import { connect } from "../support/socket.js";
 
@@ -92,6 +92,8 @@ test("a session is made, speaks, tells what happens and ends", async () => {
   checkOrder(events);
 
   const recording = await session.recorded();
+  // Its connections stay for a moment, so that they can be told why it is over.
+  await settle(async () => (await server.fetch(session.path)).status === 410 || undefined);
   for (const [method, path] of [["GET", ""], ["POST", "/speak"], ["POST", "/interrupt"]]) {
     const response = await server.fetch(session.path + path, {
       method,
