@@ -10,7 +10,6 @@ use std::path::Path;
 use face::scene::Shot;
 use face::{Avatars, Scene};
 use media::Blendshape as B;
-use media::seam::Renderer;
 use media::{FaceControls, MediaTime, Picture, Viseme};
 use tiny_skia::{Pixmap, PremultipliedColorU8};
 
@@ -97,19 +96,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A renderer of a square close-up, and a picture for it.
-fn near(
+/// Faces from near, five in a row: the part of a close-up of twice the size
+/// that begins at `top` and has this height.
+fn close_ups(
     avatars: &Avatars,
     id: &str,
-    side: usize,
-) -> Result<(Box<dyn Renderer>, Picture), Box<dyn Error>> {
+    size: usize,
+    (top, height): (usize, usize),
+    faces: &[FaceControls],
+    file: &Path,
+) -> Result<(), Box<dyn Error>> {
+    const ACROSS: usize = 5;
+    let side = size * 2;
     let mut scene = Scene::new(side, side);
     scene.framing.shot = Shot::CloseUp;
-    let renderer = avatars.renderer(id, &scene, 1)?;
-    Ok((renderer, Picture::black(side, side)))
+    let mut renderer = avatars.renderer(id, &scene, 1)?;
+    let mut picture = Picture::black(side, side);
+    let cell = size * 7 / 8;
+    let part = ((side - cell) / 2, top, cell, height);
+    let down = faces.len().div_ceil(ACROSS);
+    let mut sheet = Pixmap::new((cell * ACROSS) as u32, (height * down) as u32)
+        .ok_or("the sheet is too large")?;
+    for (index, face) in faces.iter().enumerate() {
+        renderer.render(face, &mut picture)?;
+        let (column, row) = (index % ACROSS, index / ACROSS);
+        blit(&picture, part, &mut sheet, (column * cell, row * height));
+    }
+    sheet.save_png(file)?;
+    Ok(())
 }
 
-/// Every viseme from near: the lower half of a close-up of twice the size.
+/// Every viseme from near: the lower half of the face.
 fn mouths(
     avatars: &Avatars,
     id: &str,
@@ -117,18 +134,10 @@ fn mouths(
     size: usize,
     out: &Path,
 ) -> Result<(), Box<dyn Error>> {
-    let (mut renderer, mut picture) = near(avatars, id, size * 2)?;
-    let (cell, across, down) = (size * 7 / 8, 5, 3);
-    let part = ((size * 2 - cell) / 2, size * 13 / 16, cell, size * 5 / 8);
-    let mut sheet = Pixmap::new((cell * across) as u32, (part.3 * down) as u32)
-        .ok_or("the sheet is too large")?;
-    for viseme in Viseme::ALL {
-        renderer.render(&visemes::face(viseme, at), &mut picture)?;
-        let (column, row) = (viseme.index() % across, viseme.index() / across);
-        blit(&picture, part, &mut sheet, (column * cell, row * part.3));
-    }
-    sheet.save_png(out.join(format!("{id}-mouths.png")))?;
-    Ok(())
+    let faces = Viseme::ALL.map(|viseme| visemes::face(viseme, at));
+    let part = (size * 13 / 16, size * 5 / 8);
+    let file = out.join(format!("{id}-mouths.png"));
+    close_ups(avatars, id, size, part, &faces, &file)
 }
 
 /// Lids in five steps of a blink, looking ahead, aside and down, from near.
@@ -139,31 +148,23 @@ fn lids(
     size: usize,
     out: &Path,
 ) -> Result<(), Box<dyn Error>> {
-    let (mut renderer, mut picture) = near(avatars, id, size * 2)?;
-    let (cell, across) = (size * 7 / 8, 5);
-    let part = ((size * 2 - cell) / 2, size * 5 / 8, cell, size * 3 / 8);
     let looks: [&[B]; 3] = [
         &[],
         &[B::EyeLookOutLeft, B::EyeLookInRight],
         &[B::EyeLookDownLeft, B::EyeLookDownRight],
     ];
-    let mut sheet = Pixmap::new((cell * across) as u32, (part.3 * looks.len()) as u32)
-        .ok_or("the sheet is too large")?;
-    for (row, look) in looks.into_iter().enumerate() {
-        for column in 0..across {
-            let mut face = FaceControls::rest(at);
-            for &shape in look {
-                face.set(shape, 0.7);
-            }
-            for shape in [B::EyeBlinkLeft, B::EyeBlinkRight] {
-                face.set(shape, column as f32 / (across - 1) as f32);
-            }
-            renderer.render(&face, &mut picture)?;
-            blit(&picture, part, &mut sheet, (column * cell, row * part.3));
+    let mut faces = Vec::new();
+    for look in looks {
+        for step in 0..5 {
+            let shut = step as f32 / 4.0;
+            let blink = [(B::EyeBlinkLeft, shut), (B::EyeBlinkRight, shut)];
+            let look = look.iter().map(|&shape| (shape, 0.7));
+            faces.push(visemes::with(&look.chain(blink).collect::<Vec<_>>(), at));
         }
     }
-    sheet.save_png(out.join(format!("{id}-lids.png")))?;
-    Ok(())
+    let part = (size * 5 / 8, size * 3 / 8);
+    let file = out.join(format!("{id}-lids.png"));
+    close_ups(avatars, id, size, part, &faces, &file)
 }
 
 /// Copies a part (left, top, width, height) of a picture as RGB.

@@ -51,11 +51,7 @@ fn draw(face: &FaceControls) -> Picture {
 }
 
 fn with(weights: &[(B, f32)]) -> FaceControls {
-    let mut face = FaceControls::rest(CALM);
-    for &(shape, weight) in weights {
-        face.set(shape, weight);
-    }
-    face
+    visemes::with(weights, CALM)
 }
 
 /// Where landmarks are, with room for the idle sway.

@@ -37,11 +37,7 @@ fn draw(id: &str, face: &FaceControls) -> Picture {
 }
 
 fn with(weights: &[(B, f32)]) -> FaceControls {
-    let mut face = FaceControls::rest(CALM);
-    for &(shape, weight) in weights {
-        face.set(shape, weight);
-    }
-    face
+    visemes::with(weights, CALM)
 }
 
 /// How many pixels of an area fulfil a condition on luma and both chromas.

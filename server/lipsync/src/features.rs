@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use media::HOP;
 use media::decimate::{Decimator, HOP_16K};
+use media::filterbank::Band;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
@@ -25,7 +26,6 @@ const RATE: f32 = 16_000.0;
 const WINDOW: usize = 400;
 const STEP: usize = 160;
 const FFT: usize = 512;
-const BINS: usize = FFT / 2 + 1;
 /// Edges of the mel bank, Hz.
 const LOW: f32 = 60.0;
 const HIGH: f32 = 7_600.0;
@@ -36,34 +36,13 @@ const FULL_SCALE: f32 = (WINDOW * WINDOW / 16) as f32 * 1.5;
 /// Level of digital silence, dB.
 const SILENCE: f32 = -120.0;
 
-/// One triangle of the mel bank: its first bin and its weights.
-#[derive(Clone, Debug)]
-struct Band {
-    first: usize,
-    weights: Vec<f32>,
-}
-
 fn mel_bank() -> Vec<Band> {
     let mel = |hz: f32| 2595.0 * (1.0 + hz / 700.0).log10();
     let edge = |i: usize| {
         let at = mel(LOW) + (mel(HIGH) - mel(LOW)) * i as f32 / (BANDS + 1) as f32;
         700.0 * (10_f32.powf(at / 2595.0) - 1.0)
     };
-    (0..BANDS)
-        .map(|band| {
-            let (left, peak, right) = (edge(band), edge(band + 1), edge(band + 2));
-            let weight = |bin: usize| {
-                let hz = bin as f32 * RATE / FFT as f32;
-                ((hz - left) / (peak - left)).min((right - hz) / (right - peak))
-            };
-            let first = (0..BINS).find(|&bin| weight(bin) > 0.0).unwrap_or(BINS);
-            let weights = (first..BINS)
-                .map(weight)
-                .take_while(|&weight| weight > 0.0)
-                .collect();
-            Band { first, weights }
-        })
-        .collect()
+    Band::bank(BANDS, edge, RATE, FFT).collect()
 }
 
 /// Streaming features of one session. No allocation after [`Features::new`].
@@ -148,11 +127,7 @@ impl Features {
                 .iter()
                 .zip(&mut out[frame * BANDS..(frame + 1) * BANDS])
             {
-                let power: f32 = self.spectrum[band.first..]
-                    .iter()
-                    .zip(&band.weights)
-                    .map(|(bin, weight)| bin.norm_sqr() * weight)
-                    .sum();
+                let power = band.sum(&self.spectrum, Complex::norm_sqr);
                 *level = (power + FLOOR).ln();
                 sum += power;
             }

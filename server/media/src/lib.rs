@@ -15,6 +15,7 @@ pub mod acting;
 pub mod annexb;
 pub mod decimate;
 pub mod face;
+pub mod filterbank;
 pub mod geometry;
 pub mod packet;
 pub mod picture;

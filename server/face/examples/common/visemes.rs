@@ -6,10 +6,7 @@ use media::{FaceControls, MediaTime, Viseme};
 /// The face of one viseme at full strength.
 #[must_use]
 pub fn face(viseme: Viseme, at: MediaTime) -> FaceControls {
-    let mut face = FaceControls::rest(at);
-    for &(shape, weight) in targets(viseme) {
-        face.set(shape, weight);
-    }
+    let mut face = with(targets(viseme), at);
     let pairs = [
         (B::MouthPressLeft, B::MouthPressRight),
         (B::MouthUpperUpLeft, B::MouthUpperUpRight),
@@ -19,6 +16,16 @@ pub fn face(viseme: Viseme, at: MediaTime) -> FaceControls {
     ];
     for (left, right) in pairs {
         face.set(right, face.get(left));
+    }
+    face
+}
+
+/// A face at rest but for these weights.
+#[must_use]
+pub fn with(weights: &[(B, f32)], at: MediaTime) -> FaceControls {
+    let mut face = FaceControls::rest(at);
+    for &(shape, weight) in weights {
+        face.set(shape, weight);
     }
     face
 }

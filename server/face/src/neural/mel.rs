@@ -10,6 +10,7 @@ use std::f32::consts::PI;
 use std::sync::Arc;
 
 use media::decimate::{Decimator, HOP_16K};
+use media::filterbank::Band;
 use media::{HOP, MediaTime};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
@@ -29,7 +30,6 @@ pub(super) const PREVIEW: i64 = 10 * HOP as i64;
 const RATE: f32 = 16_000.0;
 const LENGTH: usize = 800;
 const STEP: usize = 200;
-const BINS: usize = LENGTH / 2 + 1;
 const EMPHASIS: f32 = 0.97;
 /// Edges of the bands, Hz.
 const EDGES: (f32, f32) = (55.0, 7_600.0);
@@ -43,12 +43,6 @@ const LARGEST: f32 = 4.0;
 /// Hops of 16 kHz sound that are kept: the first spectrum of a window begins up
 /// to 600 samples before the picture, whose own hop counts too.
 const KEPT: usize = 3;
-
-/// One band: its first bin and the weights from there.
-struct Band {
-    first: usize,
-    weights: Vec<f32>,
-}
 
 /// Slaney's scale ("Auditory Toolbox", 1998): linear to 1 kHz, then
 /// logarithmic.
@@ -68,25 +62,17 @@ fn to_hz(mel: f32) -> f32 {
     }
 }
 
+/// Triangles of the same area: the wider, the lower.
 fn bands() -> Vec<Band> {
     let (low, high) = (to_mel(EDGES.0), to_mel(EDGES.1));
     let edge = |i: usize| to_hz(low + (high - low) * i as f32 / (BANDS + 1) as f32);
-    (0..BANDS)
-        .map(|band| {
-            let (left, peak, right) = (edge(band), edge(band + 1), edge(band + 2));
-            let weight = |bin: usize| {
-                let hz = bin as f32 * RATE / LENGTH as f32;
-                let slope = ((hz - left) / (peak - left)).min((right - hz) / (right - peak));
-                slope * 2.0 / (right - left)
-            };
-            let first = (0..BINS).find(|&bin| weight(bin) > 0.0).unwrap_or(BINS);
-            let weights = (first..BINS)
-                .map(weight)
-                .take_while(|&weight| weight > 0.0)
-                .collect();
-            Band { first, weights }
-        })
-        .collect()
+    let mut bands: Vec<_> = Band::bank(BANDS, edge, RATE, LENGTH).collect();
+    for (i, band) in bands.iter_mut().enumerate() {
+        for weight in &mut band.weights {
+            *weight = *weight * 2.0 / (edge(i + 2) - edge(i));
+        }
+    }
+    bands
 }
 
 /// Makes spectra.
@@ -122,11 +108,7 @@ impl Mel {
             .process_with_scratch(&mut self.input, &mut self.spectrum, &mut self.scratch)
             .expect("buffers come from the plan itself");
         for (index, band) in self.bands.iter().enumerate() {
-            let amplitude: f32 = self.spectrum[band.first..]
-                .iter()
-                .zip(&band.weights)
-                .map(|(bin, weight)| bin.norm() * weight)
-                .sum();
+            let amplitude = band.sum(&self.spectrum, |bin| bin.norm());
             let db = 20.0 * amplitude.max(FLOOR).log10() - REFERENCE;
             let value = 2.0 * LARGEST * (db + 100.0) / 100.0 - LARGEST;
             each(index, value.clamp(-LARGEST, LARGEST));
