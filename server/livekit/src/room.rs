@@ -53,6 +53,12 @@ pub const MAX_GUESTS: usize = 64;
 const PING_INTERVAL: i32 = 5;
 const PING_TIMEOUT: i32 = 15;
 
+/// How long the peer connection of a guest who is told to leave is kept. A
+/// client that sees its media end before it has read why takes it for a loss
+/// and tries to come back; it closes the connection itself when it has read.
+/// The two travel apart, so this is a few round trips of a bad network.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// A connection over which nothing came for this long is gone.
 const SILENCE: Duration = Duration::from_secs(PING_TIMEOUT as u64);
 
@@ -241,6 +247,8 @@ pub struct Room {
     members: BTreeMap<MemberId, Member>,
     conns: BTreeMap<ConnId, MemberId>,
     peers: BTreeMap<PeerId, MemberId>,
+    /// Connections of guests who were sent away, and until when they are kept.
+    parting: BTreeMap<PeerId, Instant>,
     last_member: MemberId,
     last_peer: u64,
     actions: VecDeque<Action>,
@@ -260,6 +268,7 @@ impl Room {
             members: BTreeMap::new(),
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
+            parting: BTreeMap::new(),
             last_member: 0,
             last_peer: 0,
             actions: VecDeque::new(),
@@ -426,6 +435,9 @@ impl Room {
 
     /// Lets time pass.
     pub fn advance(&mut self, now: Instant) {
+        let over = self.parting.extract_if(.., |_, until| *until <= now);
+        let over = over.map(|(peer, _)| Action::Close { peer });
+        self.actions.extend(over);
         let grace = self.settings.grace;
         let ids: Vec<MemberId> = self.members.keys().copied().collect();
         for id in ids {
@@ -463,7 +475,8 @@ impl Room {
                 None => Some(guest.refresh_at.min(guest.heard + SILENCE)),
             },
         };
-        self.members.values().filter_map(due).min()
+        let parting = self.parting.values().copied();
+        self.members.values().filter_map(due).chain(parting).min()
     }
 
     /// What is to be done next.
@@ -476,10 +489,10 @@ impl Room {
         self.events.pop_front()
     }
 
-    /// Whether nobody is connected or waited for.
+    /// Whether nobody is connected, waited for or on the way out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.guests().next().is_none()
+        self.guests().next().is_none() && self.parting.is_empty()
     }
 
     /// Sends everybody away.
@@ -529,6 +542,16 @@ impl Room {
         self.last_member
     }
 
+    /// Keeps the connection of a guest who is told to leave until that has
+    /// arrived, or the guest has closed it. Nothing of others goes over it any
+    /// more.
+    fn part(&mut self, now: Instant, peer: PeerId) {
+        let forwards = Vec::new();
+        self.actions.push_back(Action::Relay { peer, forwards });
+        self.actions.push_back(Action::Hear { peer, mid: None });
+        self.parting.insert(peer, now + PARTING);
+    }
+
     /// A participant goes, and the others are told.
     fn remove(
         &mut self,
@@ -541,6 +564,7 @@ impl Room {
             return;
         };
         if let Seat::Guest(guest) = &member.seat {
+            let told = guest.conn.is_some() && leave.is_some();
             if let Some(conn) = guest.conn {
                 if let Some(leave) = leave {
                     self.send_to(conn, Response::Leave(leave));
@@ -549,8 +573,12 @@ impl Room {
                 self.actions.push_back(Action::Hangup { conn });
             }
             for peer in guest.peers() {
-                self.peers.remove(&peer);
-                self.actions.push_back(Action::Close { peer });
+                let open = self.peers.remove(&peer).is_some();
+                if open && told && self.parting.len() < MAX_GUESTS {
+                    self.part(now, peer);
+                } else {
+                    self.actions.push_back(Action::Close { peer });
+                }
             }
         }
         member.state = State::Disconnected;

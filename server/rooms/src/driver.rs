@@ -449,7 +449,7 @@ impl Room {
                 let mut state = self.lock();
                 let guests = self.0.handle.is_none();
                 let left = guests && state.last_conn > 0 && state.room.is_empty();
-                if left || state.closed {
+                if left || state.closed && state.room.is_empty() {
                     // Nobody may come in from here on.
                     state.closed = true;
                     break;

@@ -203,6 +203,10 @@ impl Room {
 
     /// A peer connection is over.
     pub fn closed(&mut self, now: Instant, peer: PeerId) {
+        if self.parting.remove(&peer).is_some() {
+            self.actions.push_back(Action::Close { peer });
+            return;
+        }
         let Some(member) = self.peers.remove(&peer) else {
             return;
         };

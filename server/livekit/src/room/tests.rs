@@ -555,12 +555,39 @@ fn rubbish_ends_its_connection_only() {
 #[test]
 fn closing_sends_everybody_away() {
     let mut world = world(true);
-    let (anna, _) = world.guest("anna");
+    let (anna, of_anna) = world.guest("anna");
+    let (bob, of_bob) = world.guest("bob");
+    world.media.clear();
     world.room.close(world.now);
     world.settle();
-    assert!(matches!(world.said(anna).pop(), Some(Response::Leave(l))
-        if l.reason == DisconnectReason::RoomDeleted as i32 && l.action == 0));
+    for conn in [anna, bob] {
+        assert!(matches!(world.said(conn).pop(), Some(Response::Leave(l))
+            if l.reason == DisconnectReason::RoomDeleted as i32 && l.action == 0));
+        assert!(world.hung_up.contains(&conn));
+    }
+    // Their media ends after they have read why: when they close it, or by and
+    // by. Until then nothing of others is passed on.
+    let close = |peer| Action::Close { peer };
+    assert!(
+        !world
+            .media
+            .iter()
+            .any(|a| matches!(a, Action::Close { .. }))
+    );
+    for peer in [of_anna, of_bob] {
+        let forwards = Vec::new();
+        assert!(world.media.contains(&Action::Relay { peer, forwards }));
+        assert!(world.media.contains(&Action::Hear { peer, mid: None }));
+    }
+    world.media.clear();
+    world.room.closed(world.now, of_anna);
+    world.settle();
+    assert_eq!(world.media, [close(of_anna)]);
+    assert!(!world.room.is_empty());
+    world.wait(PARTING);
+    assert_eq!(world.media, [close(of_anna), close(of_bob)]);
     assert!(world.room.is_empty());
+    assert_eq!(world.room.poll_timeout(), None);
 }
 
 proptest! {

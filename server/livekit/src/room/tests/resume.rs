@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_second_connection_of_an_identity_replaces_the_first() {
     let mut world = world(true);
-    let (first, peer) = world.guest("anna");
+    let (first, _) = world.guest("anna");
     let (other, _) = world.guest("bob");
     let second = world.join("anna");
     let Some(Response::Leave(leave)) = world.said(first).pop() else {
@@ -13,7 +13,7 @@ fn a_second_connection_of_an_identity_replaces_the_first() {
     };
     assert_eq!(leave.reason, DisconnectReason::DuplicateIdentity as i32);
     assert_eq!(leave.action, proto::Action::Disconnect as i32);
-    assert!(world.hung_up.contains(&first) && world.media.contains(&Action::Close { peer }));
+    assert!(world.hung_up.contains(&first));
     let states: Vec<i32> = world
         .said(other)
         .iter()
