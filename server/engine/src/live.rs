@@ -294,7 +294,7 @@ impl Step for Unit {
     fn end(self: Box<Self>) {
         let Self {
             live,
-            pipeline,
+            mut pipeline,
             viewers,
             recording,
             on_end,
@@ -308,10 +308,14 @@ impl Step for Unit {
         // Closed already, unless the last step panicked.
         live.close(CloseReason::InternalError);
         let settle = move || {
-            // Drops the recorder, which begins to finish its file: whoever is
-            // told that the session is over may ask for it at once.
-            drop(pipeline);
+            // Whoever is told that the session is over may ask for its
+            // recording at once.
+            if let Some(recording) = &recording {
+                recording.end(&mut pipeline);
+            }
             std::thread::sleep(FAREWELL);
+            // Its sinks hold the viewers' connections.
+            drop(pipeline);
             last.viewers.close_all();
             if let Some(recording) = recording {
                 recording.settle();

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use record::{Ended, Recorder, State, Status, Store};
-use session::{Event, Pipeline};
+use session::{Event, Pipeline, SinkId};
 
 use crate::handle::RecordingInfo;
 use crate::live::Live;
@@ -74,6 +74,7 @@ fn of(status: &Status) -> RecordingInfo {
 /// The running recording, owned by the session's unit.
 pub(crate) struct Recording {
     handle: record::Handle,
+    sink: SinkId,
     ended: bool,
 }
 
@@ -101,9 +102,10 @@ pub(crate) fn start(
 fn attach(recorder: Recorder, pipeline: &mut Pipeline, monitor: &Monitor) -> Recording {
     let handle = recorder.handle();
     monitor.set(Watched::Started(handle.clone()));
-    pipeline.add_sink(Box::new(recorder));
+    let sink = pipeline.add_sink(Box::new(recorder));
     Recording {
         handle,
+        sink,
         ended: false,
     }
 }
@@ -120,11 +122,14 @@ impl Recording {
             publish(live, &status);
         }
     }
-}
 
-impl Recording {
-    /// Waits until the file is whole. Call when the pipeline, and with it the
-    /// recorder, is gone; blocks for the time of copying the file.
+    /// Ends it: its file begins to be finished. Viewers stay.
+    pub(crate) fn end(&self, pipeline: &mut Pipeline) {
+        pipeline.remove_sink(self.sink);
+    }
+
+    /// Waits until the file is whole. Call after [`Recording::end`]; blocks for
+    /// the time of copying the file.
     pub(crate) fn settle(self) {
         let status = self.handle.wait();
         tracing::debug!(state = ?status.state, bytes = status.bytes, "recording settled");

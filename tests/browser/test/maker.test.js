@@ -124,11 +124,13 @@ describe("making an avatar of a picture", () => {
       }
       assert.fail(`${id} cannot be reached with Tab`);
     };
+    // The browser is told late that its chooser is to be caught: wait early.
+    const chooser = page.waitForEvent("filechooser");
     await tabTo("make-own");
     await page.keyboard.press("Enter");
     await tabTo("maker-choose");
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
-    await chooser.setFiles(PICTURE);
+    await page.keyboard.press("Enter");
+    await (await chooser).setFiles(PICTURE);
     await untilJudged(page);
     assert.deepEqual(await violations(page), []);
     assert.equal(await overhang(page, "#maker"), 0);
