@@ -11,9 +11,13 @@ import { withClient } from "./lib/web.js";
 const STARTS = 25;
 const PUSHES = 40;
 const IDLE = 50;
-/** How long the idle sessions are watched, s, after their first ten. */
+/** The idle sessions are watched twice for this long, s. */
 const IDLE_S = 120;
-const SETTLE_S = 10;
+/**
+ * How long they run before, s: until then buffers find their size, and the allocator its share for
+ * each thread that steps them.
+ */
+const SETTLE_S = 60;
 const VANISHED = 5;
 
 /** Pictures lie on multiples of this media time. */
@@ -134,17 +138,19 @@ async function idle(table, server) {
   await sleep(SETTLE_S * 1_000);
   const first = memory(server.pid);
   await sleep(IDLE_S * 1_000);
+  const second = memory(server.pid);
+  await sleep(IDLE_S * 1_000);
   const last = memory(server.pid);
   for (const session of sessions) await session.close();
   await untilFree(server);
-  const growth = last.rss - first.rss;
-  table.details.idle = { sessions: IDLE, before, first, last, seconds: IDLE_S };
+  const growth = [second.rss - first.rss, last.rss - second.rss];
+  table.details.idle = { sessions: IDLE, before, first, second, last, seconds: IDLE_S };
   table.figure(`${IDLE} idle LITE sessions: memory of each`, `${((first.rss - before.rss) / IDLE).toFixed(1)} MiB`);
-  table.figure(`… growth of the server in ${IDLE_S} s`, `${growth.toFixed(1)} MiB`, {
-    raw: growth,
-    goal: "none (≤ 1 %)",
-    met: growth <= 0.01 * first.rss,
-  });
+  table.figure(
+    `… growth of the server in ${IDLE_S} s, and in ${IDLE_S} s more`,
+    growth.map((mib) => `${mib.toFixed(1)} MiB`).join(", "),
+    { raw: growth[1], goal: "none (≤ 0.5 %) in the end", met: growth[1] <= 0.005 * second.rss },
+  );
 }
 
 async function vanished(table, server) {

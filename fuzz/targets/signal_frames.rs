@@ -1,4 +1,4 @@
-//! What a guest sends over its WebSocket.
+//! What guests send over their WebSockets.
 #![no_main]
 
 #[path = "guest.rs"]
@@ -7,8 +7,8 @@ mod guest;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut guest = guest::Guest::join();
-    for frame in guest::pieces(data) {
-        guest.frame(frame);
+    let mut guests = guest::Guests::join();
+    for piece in guest::pieces(data) {
+        guests.act(piece, guest::Way::Frame);
     }
 });

@@ -73,7 +73,7 @@ async fn status(Shared(state): Shared<Arc<State>>) -> Answer<Status> {
     Answer(Status {
         version: VERSION,
         dev_mode: state.dev_mode(),
-        sessions: state.engine.list().len(),
+        sessions: state.engine.open(),
         capacity: state.engine.settings().max_sessions,
         public_url: state.public.url.clone(),
     })

@@ -34,7 +34,11 @@ async fn metrics(_: Operator, Shared(state): Shared<Arc<State>>) -> Response {
 
     page.sample("build_info", "gauge", "The version that runs.");
     page.value("build_info", &format!("{{version=\"{VERSION}\"}}"), 1);
-    page.gauge("sessions", "Open sessions.", sessions.len());
+    page.gauge(
+        "sessions",
+        "Open sessions, and those that are ending.",
+        sessions.len(),
+    );
     let most = engine.settings().max_sessions;
     page.gauge("sessions_max", "Most open sessions.", most);
     page.gauge("viewers", "Viewers of all sessions.", viewers);

@@ -303,7 +303,9 @@ impl From<ViewError> for Problem {
 impl From<OfferError> for Problem {
     fn from(error: OfferError) -> Self {
         let code = match error {
-            OfferError::Malformed(_) | OfferError::NotReceiving { .. } => Code::BadSdp,
+            OfferError::Malformed(_)
+            | OfferError::TooManySections { .. }
+            | OfferError::NotReceiving { .. } => Code::BadSdp,
             OfferError::TooLarge { .. } => Code::PayloadTooLarge,
             OfferError::NoH264 { .. } => Code::NoH264,
             OfferError::NoOpus { .. } => Code::NoOpus,

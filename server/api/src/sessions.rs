@@ -520,7 +520,7 @@ async fn create_session(
     Ok((StatusCode::CREATED, [(LOCATION, location)], Answer(session)).into_response())
 }
 
-/// List the open sessions.
+/// List the open sessions, and those that are ending.
 #[utoipa::path(get, path = "/v1/sessions", tag = "sessions",
     params(("type" = Option<String>, Query, description = "`active` or `historic`: the sessions of the LiveAvatar API instead, in its words.")),
     responses((status = 200, description = "Open sessions, the oldest first.", body = SessionList)))]

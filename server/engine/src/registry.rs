@@ -37,6 +37,13 @@ struct Sessions {
     draining: bool,
 }
 
+impl Sessions {
+    fn count(&self) -> usize {
+        let all = self.open.values();
+        all.filter(|handle| !handle.0.live.closing()).count()
+    }
+}
+
 struct Shared {
     settings: Settings,
     rooms: Rooms,
@@ -156,10 +163,17 @@ impl Engine {
         self.lock().open.get(id).cloned()
     }
 
-    /// All open sessions, the oldest first.
+    /// All open sessions, the oldest first, and those that have ended and are
+    /// not done yet ([`Handle::closed`]).
     #[must_use]
     pub fn list(&self) -> Vec<Handle> {
         self.lock().open.values().cloned().collect()
+    }
+
+    /// How many sessions are open. Those that have ended take no place.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.lock().count()
     }
 
     /// Counters.
@@ -236,8 +250,7 @@ fn admit(sessions: &Sessions, id: &str, max: usize) -> Result<(), RequestError> 
     if sessions.open.contains_key(id) {
         return Err(RequestError::Taken);
     }
-    let all = sessions.open.values();
-    let open = all.filter(|handle| !handle.0.live.closing()).count();
+    let open = sessions.count();
     if open >= max || sessions.open.len() - open >= max.max(LEAVING) {
         return Err(RequestError::Full { max });
     }

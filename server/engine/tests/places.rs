@@ -21,7 +21,9 @@ fn a_session_that_has_ended_makes_room_at_once() {
     for _ in 0..6 {
         let second = engine.create(Request::default());
         assert!(matches!(second, Err(RequestError::Full { max: 1 })));
+        assert_eq!(engine.open(), 1);
         session.close(CloseReason::Client);
+        assert_eq!(engine.open(), 0, "it leaves, and is not counted");
         session = engine.create(Request::default()).unwrap();
     }
     // Those that leave are not without number.

@@ -17,6 +17,8 @@ mod data;
 mod forward;
 mod media;
 mod member;
+mod publish;
+mod resume;
 mod signal;
 mod tell;
 
@@ -32,14 +34,13 @@ use crate::agent::{Speech, Told};
 use crate::ids::Ids;
 use crate::join::Join;
 use crate::proto::{
-    self, DisconnectReason, JoinResponse, Leave, ParticipantUpdate, ReconnectResponse, Response,
-    RoomUpdate, State,
+    self, DisconnectReason, JoinResponse, Leave, ParticipantUpdate, Response, State,
 };
 use crate::token::{Claims, Key, Kind};
 
 pub use data::MOST_PACKET;
 pub use forward::Forward;
-pub use media::{Answered, Heard, Sending, Side};
+pub use media::{Accepted, Answered, Heard, Refused, Sending, Side};
 pub use member::Resident;
 use member::{Guest, Member, Seat};
 pub use signal::MOST_FRAME;
@@ -349,7 +350,7 @@ impl Room {
         self.announce(id);
         self.events.push_back(Event::Joined { identity, kind });
         for track in join.request.add_track_requests {
-            self.add_track(id, track);
+            self.add_track(now, id, track);
         }
         if single {
             if let Some(offer) = join.request.publisher_offer {
@@ -358,66 +359,6 @@ impl Room {
         } else {
             self.offer_to(id);
         }
-    }
-
-    /// Takes an earlier connection up again.
-    fn resume(&mut self, now: Instant, conn: ConnId, claims: &Claims, join: Join) {
-        let sid = &join.request.participant_sid;
-        let found = self.members.iter().find(|(_, member)| {
-            member.sid == *sid
-                && member.identity == claims.identity
-                && matches!(&member.seat, Seat::Guest(guest) if guest.single == join.single)
-        });
-        let Some(id) = found.map(|(id, _)| *id) else {
-            self.refuse(
-                conn,
-                DisconnectReason::StateMismatch,
-                proto::Action::Reconnect,
-            );
-            return;
-        };
-        let Some((member, guest)) = self.guest_mut(id) else {
-            return;
-        };
-        if guest.subscriber.is_some() && guest.subscriptions.offering {
-            // Nobody knows whether the client has taken the last offer, and so
-            // what the next one must have.
-            self.refuse(
-                conn,
-                DisconnectReason::StateMismatch,
-                proto::Action::Reconnect,
-            );
-            return;
-        }
-        let last_message_seq = member.received;
-        guest.forget_offer();
-        let old = guest.conn.replace(conn);
-        guest.lost = None;
-        guest.heard = now;
-        if let Some(old) = old {
-            self.conns.remove(&old);
-            self.actions.push_back(Action::Hangup { conn: old });
-        }
-        self.conns.insert(conn, id);
-        let response = ReconnectResponse {
-            ice_servers: self.ice_servers(),
-            server_info: Some(server_info()),
-            last_message_seq,
-        };
-        self.send_to(conn, Response::Reconnect(response));
-        let mut participants = self.others(id);
-        participants.push(self.members[&id].info());
-        self.send_to(conn, Response::Update(ParticipantUpdate { participants }));
-        let room = Some(self.info(now));
-        self.send_to(conn, Response::RoomUpdate(RoomUpdate { room }));
-        self.refresh(now, id);
-        if let Some(offer) = join.request.publisher_offer {
-            self.offer(id, offer);
-        }
-        if !join.single {
-            self.restart(id);
-        }
-        self.reforward();
     }
 
     /// A connection is gone. Its guest is waited for.
@@ -460,6 +401,7 @@ impl Room {
                     } else if refresh {
                         self.refresh(now, id);
                     }
+                    self.forget_unbound(now, id);
                 }
             }
         }
@@ -470,10 +412,14 @@ impl Room {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let due = |member: &Member| match &member.seat {
             Seat::Resident(contract) => contract.poll_timeout(),
-            Seat::Guest(guest) => match guest.lost {
-                Some(lost) => Some(lost + self.settings.grace),
-                None => Some(guest.refresh_at.min(guest.heard + SILENCE)),
-            },
+            Seat::Guest(guest) => {
+                let due = match guest.lost {
+                    Some(lost) => lost + self.settings.grace,
+                    None => guest.refresh_at.min(guest.heard + SILENCE),
+                };
+                let binding = Self::binding_ends(member);
+                Some(binding.map_or(due, |at| at.min(due)))
+            }
         };
         let parting = self.parting.values().copied();
         self.members.values().filter_map(due).chain(parting).min()

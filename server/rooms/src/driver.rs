@@ -276,9 +276,14 @@ impl Room {
                 let result = state
                     .links
                     .answer(peer, &offer, send.as_ref(), &forwards, hear);
-                if let Err(error) = &result {
-                    tracing::info!(room = self.name(), error, "an offer is not answered");
-                }
+                let result = result.map_err(|error| {
+                    tracing::info!(
+                        room = self.name(),
+                        error = error.why,
+                        "an offer is not answered"
+                    );
+                    error.refused
+                });
                 let result = result.map(|(answered, link)| {
                     if let Some(link) = link {
                         self.watch_link(peer, link);
@@ -314,7 +319,7 @@ impl Room {
                 if let Err(error) = &result {
                     tracing::info!(room = self.name(), error, "an answer is of no use");
                 }
-                state.room.accepted(now, peer, result.is_ok());
+                state.room.accepted(now, peer, result.ok());
             }
             Action::Data {
                 peer,

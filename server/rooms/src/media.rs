@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Handle;
-use livekit::room::{Answered, Forward, Heard, PeerId, Sending, Side};
+use livekit::room::{Accepted, Answered, Forward, Heard, PeerId, Refused, Sending, Side};
 use media::Track;
-use transport::{Answer, Channel, Endpoint, Link, LinkSettings, Message, Relay, SendError, Tracks};
+use transport::{
+    Answer, Channel, Endpoint, Link, LinkSettings, Message, OfferError, Relay, SendError, Tracks,
+};
 
 const RELIABLE: &str = "_reliable";
 const LOSSY: &str = "_lossy";
@@ -19,6 +21,21 @@ pub(crate) enum Source {
     Session(Handle),
     /// Guests among themselves.
     Guests(Arc<Endpoint>),
+}
+
+/// Why an offer is not answered: for the room, and in words for the log.
+pub(crate) struct Unanswered {
+    pub(crate) refused: Refused,
+    pub(crate) why: String,
+}
+
+impl Unanswered {
+    fn useless(why: &impl ToString) -> Self {
+        Self {
+            refused: Refused::Useless,
+            why: why.to_string(),
+        }
+    }
 }
 
 /// The peer connections of a room, by name.
@@ -46,11 +63,22 @@ impl Links {
         send: Option<&Sending>,
         forwards: &[Forward],
         hear: bool,
-    ) -> Result<(Answered, Option<Arc<Link>>), String> {
+    ) -> Result<(Answered, Option<Arc<Link>>), Unanswered> {
         let relays = self.relays(forwards);
         if let Some(link) = self.open.get(&peer) {
             link.set_relays(relays);
-            let answer = link.renegotiate(offer).map_err(|e| e.to_string())?;
+            let answer = link.renegotiate(offer).map_err(|error| {
+                let refused = match error {
+                    OfferError::TooLarge { .. } | OfferError::TooManySections { .. } => {
+                        Refused::Worn
+                    }
+                    _ => Refused::Useless,
+                };
+                Unanswered {
+                    refused,
+                    why: error.to_string(),
+                }
+            })?;
             return Ok((answered(answer), None));
         }
         let settings = LinkSettings {
@@ -59,12 +87,12 @@ impl Links {
             ..self.settings(send, hear, Vec::new())
         };
         let (answer, link) = match &self.source {
-            Source::Session(handle) => {
-                handle.answer(offer, &settings).map_err(|e| e.to_string())?
-            }
+            Source::Session(handle) => handle
+                .answer(offer, &settings)
+                .map_err(|error| Unanswered::useless(&error))?,
             Source::Guests(endpoint) => endpoint
                 .answer(offer, &settings)
-                .map_err(|e| e.to_string())?,
+                .map_err(|error| Unanswered::useless(&error))?,
         };
         // What is heard is told next; until then, nothing.
         link.hear(None);
@@ -130,9 +158,12 @@ impl Links {
     }
 
     /// Takes an answer.
-    pub(crate) fn accept(&self, peer: PeerId, answer: &str) -> Result<(), String> {
+    pub(crate) fn accept(&self, peer: PeerId, answer: &str) -> Result<Accepted, String> {
         let link = self.open.get(&peer).ok_or("the connection is gone")?;
-        link.accept(answer).map(|_| ()).map_err(|e| e.to_string())
+        let accepted = link.accept(answer).map_err(|e| e.to_string())?;
+        Ok(Accepted {
+            no_pictures: accepted.no_pictures,
+        })
     }
 
     /// Sends a packet. False when the far side does not read, and is better
@@ -187,6 +218,7 @@ impl Links {
                     Side::Video => Track::Video,
                 },
                 stream: forward.stream.clone(),
+                renamed: forward.renamed.clone(),
                 track: forward.track.clone(),
             })
         };

@@ -45,6 +45,12 @@ pub enum OfferError {
         /// The longest that is read.
         limit: usize,
     },
+    /// More sections than are kept of one connection; what has ended counts.
+    #[error("the offer has more than {limit} sections")]
+    TooManySections {
+        /// The most that are kept.
+        limit: usize,
+    },
     /// No section of this kind can receive.
     #[error("the offer does not ask to receive {kind}: {found}")]
     NotReceiving {

@@ -20,7 +20,7 @@ use crate::relay::Taken;
 use crate::sdp::{self, Credentials, Description, Fragment, Kind, Known, Use};
 
 use crate::viewer::ViewerSettings;
-pub(crate) use lines::Made;
+pub(crate) use lines::{Made, Renewed};
 use lines::{add_media, named};
 use plan::{OWN, Plan, check_payloads};
 
@@ -101,8 +101,14 @@ pub(crate) struct Negotiated {
     session: u64,
     version: u64,
     pending: Option<SdpPendingOffer>,
+    /// Whether that offer has new ICE credentials.
+    restarts: bool,
     /// What is to be sent in the sections of that offer.
     offered: Vec<(String, Source)>,
+    /// Those of them that had another track before.
+    renewed: Vec<Renewed>,
+    /// Sections of our offers that have had more than one track.
+    reused: Vec<String>,
 }
 
 impl Peer {
@@ -157,7 +163,9 @@ impl Peer {
         offer: &SdpOffer,
         pending: SdpPendingOffer,
     ) -> Result<String, OfferError> {
-        let text = sdp::offer(&offer.to_sdp_string(), &self.talks.place.told);
+        self.rest_renewed();
+        let told = &self.talks.place.told;
+        let text = sdp::offer(&offer.to_sdp_string(), told, &self.renames());
         // Read back for what the library chose.
         let sections = Description::parse(&text)?.sections;
         self.talks.pending = Some(pending);
@@ -213,7 +221,10 @@ impl Peer {
             session: rng.random::<u64>() >> 2,
             version: 1,
             pending: None,
+            restarts: false,
             offered: Vec::new(),
+            renewed: Vec::new(),
+            reused: Vec::new(),
         };
         Ok(Self::new(now, rtc, rng, talks, limits))
     }
@@ -347,6 +358,9 @@ impl Peer {
             known,
         };
         self.take_lines(&plan).map_err(|e| broken(&e))?;
+        self.rest_renewed();
+        self.talks.renewed.clear();
+        self.talks.restarts = false;
         self.add_candidates(&far.candidates);
         let ([audio, video], relayed) = (OWN.map(|track| plan.own(track)), plan.relayed());
         self.talks.known = plan.known;
@@ -359,22 +373,36 @@ impl Peer {
             video,
             heard: Vec::new(),
             relayed,
-            no_pictures: false,
+            no_pictures: self.refuses_pictures(),
         })
     }
 
-    /// Offers the connection anew, with new ICE credentials.
+    /// Offers the connection anew, with new ICE credentials. An offer that has
+    /// no answer yet is repeated in it, since the far side may have taken it;
+    /// its first, before which there is nothing to restart, as it was.
     pub(crate) fn offer_restart(&mut self) -> Option<String> {
+        let unanswered = self.talks.pending.take();
+        if unanswered.is_none() {
+            let lines = self.lines.iter();
+            self.talks.offered = lines
+                .map(|line| (line.mid.to_string(), line.source.clone()))
+                .collect();
+        }
+        let begun = self.talks.far.is_some();
+        // One that is out is not replaced: the far side may have begun it.
+        let restarts = begun && !self.talks.restarts;
         let offered = self.declared(|rtc| {
             let mut changes = rtc.sdp_api();
-            changes.ice_restart(true);
+            if restarts {
+                changes.ice_restart(true);
+            }
+            if let Some(unanswered) = unanswered {
+                changes.merge(unanswered);
+            }
             changes.apply()
         });
         let (offer, pending) = offered?;
-        let lines = self.lines.iter();
-        self.talks.offered = lines
-            .map(|line| (line.mid.to_string(), line.source.clone()))
-            .collect();
+        self.talks.restarts = begun;
         self.propose(&offer, pending).ok()
     }
 

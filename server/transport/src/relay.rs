@@ -51,6 +51,10 @@ pub struct Relay {
     /// Its stream, as the far side is told it. Tracks of one connection with
     /// the same stream are aligned by players.
     pub stream: String,
+    /// Its stream where the section of an offer of this side had another track
+    /// before: browsers keep the first one's name there, so that the stream is
+    /// all that can tell them apart.
+    pub renamed: String,
     /// Its name, as the far side is told it.
     pub track: String,
 }

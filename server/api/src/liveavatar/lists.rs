@@ -81,9 +81,7 @@ pub(crate) async fn languages(_: Known, Shared(state): Shared<Arc<State>>) -> Re
 /// sessions that could begin now. None are used up by them.
 pub(crate) async fn credits(_: Known, Shared(state): Shared<Arc<State>>) -> Response {
     let settings = state.engine.settings();
-    let free = settings
-        .max_sessions
-        .saturating_sub(state.engine.list().len());
+    let free = settings.max_sessions.saturating_sub(state.engine.open());
     let minutes = free as u64 * (settings.limits.max_duration_s / 60);
     answer(
         StatusCode::OK,

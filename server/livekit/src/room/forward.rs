@@ -7,8 +7,8 @@ use crate::proto::{
     SubscriptionPermission, SubscriptionResponse, TrackInfo, TrackType, UpdateSubscription,
 };
 
-use super::media::MOST_TRACKS;
 use super::member::{Guest, Member, Profile, Seat};
+use super::publish::MOST_TRACKS;
 use super::{Action, MAX_GUESTS, MemberId, PeerId, Room, Side};
 
 /// Tracks of guests that a room passes on. Each goes to each of the others, so
@@ -31,6 +31,9 @@ pub struct Forward {
     pub side: Side,
     /// Name of the media stream in the description.
     pub stream: String,
+    /// The same where the section had another track before: clients go on to
+    /// call it as that one, and learn of the new one by the stream alone.
+    pub renamed: String,
     /// Name of the track.
     pub track: String,
 }
@@ -165,6 +168,7 @@ impl Room {
                             Side::Audio
                         },
                         stream: format!("{}|{}", member.sid, stream_of(&track.info)),
+                        renamed: format!("{}|{sid}", member.sid),
                         track: sid.clone(),
                     });
                 }
@@ -261,7 +265,7 @@ impl Room {
     }
 
     /// Tells a guest that it cannot decode the pictures there are, once each.
-    fn refuse_pictures(&mut self, id: MemberId, forwards: &[Forward]) {
+    pub(super) fn refuse_pictures(&mut self, id: MemberId, forwards: &[Forward]) {
         let forwards = forwards.iter().filter(|f| f.side == Side::Video);
         let avatar = self.sending(id).map(|sending| sending.video);
         let tracks: Vec<String> = forwards.map(|f| f.track.clone()).chain(avatar).collect();
@@ -318,11 +322,12 @@ impl Room {
         }
     }
 
-    /// Whether guests may publish one more track.
+    /// Whether guests may publish one more track. What nobody gets does not
+    /// count.
     pub(super) fn has_room_for_track(&self) -> bool {
         let guests = self.members.values();
-        let tracks = guests.filter(|m| matches!(m.seat, Seat::Guest(_)));
-        tracks.map(|m| m.tracks.len()).sum::<usize>() < MOST_FORWARDED
+        let seen = guests.filter(|m| matches!(m.seat, Seat::Guest(_)) && !m.grants.hidden);
+        seen.map(|m| m.tracks.len()).sum::<usize>() < MOST_FORWARDED
     }
 }
 

@@ -4,17 +4,12 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::proto::{
-    Action as AfterLeave, AddTrack, DisconnectReason, MediaSectionsRequirement, Refusal,
-    RequestResponse, Response, SessionDescription, Source, State, TrackInfo, TrackPublished,
-    TrackSubscribed, TrackType, TrackUnpublished,
+    Action as AfterLeave, DisconnectReason, MediaSectionsRequirement, Response, SessionDescription,
+    State, TrackType,
 };
 
-use super::member::{Peer, Seat, Track};
+use super::member::{Peer, Seat};
 use super::{Action, Event, MemberId, PeerId, Room, leave};
-
-/// Tracks that one guest may publish: microphone, camera, a screen with
-/// sound, twice for changes between devices.
-pub(super) const MOST_TRACKS: usize = 8;
 
 /// What a guest is sent of the avatar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +59,23 @@ pub struct Answered {
     pub heard: Vec<Heard>,
 }
 
+/// Why an offer was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The connection has collected too many sections, as clients' do that begin
+    /// one for each track they publish. A new connection begins with few.
+    Worn,
+    /// It is of no use.
+    Useless,
+}
+
+/// What came of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whether the guest cannot decode the pictures there are.
+    pub no_pictures: bool,
+}
+
 impl Room {
     /// An offer was answered, or why not.
     pub fn answered(
@@ -71,16 +83,25 @@ impl Room {
         now: Instant,
         peer: PeerId,
         id: u32,
-        result: Result<Answered, String>,
+        result: Result<Answered, Refused>,
     ) {
         let Some(member) = self.peers.get(&peer).copied() else {
             return;
         };
-        let Ok(answered) = result else {
-            // The reason has no place in the protocol; the caller logs it.
-            let leave = leave(DisconnectReason::MediaFailure, AfterLeave::Disconnect);
-            self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
-            return;
+        let answered = match result {
+            Ok(answered) => answered,
+            Err(refused) => {
+                let old = self.guest_mut(member).and_then(|(_, g)| g.peer_mut(peer));
+                let stood = old.is_some_and(|peer| peer.connected);
+                // The reason has no place in the protocol; the caller logs it.
+                let then = match refused {
+                    Refused::Worn if stood => AfterLeave::Reconnect,
+                    _ => AfterLeave::Disconnect,
+                };
+                let leave = leave(DisconnectReason::MediaFailure, then);
+                self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
+                return;
+            }
         };
         let mut mid_to_track_id = HashMap::new();
         if let Some(sending) = self.sending(member) {
@@ -143,17 +164,21 @@ impl Room {
         );
     }
 
-    /// Whether an answer was taken.
-    pub fn accepted(&mut self, now: Instant, peer: PeerId, taken: bool) {
+    /// What came of an answer; `None` when it could not be taken.
+    pub fn accepted(&mut self, now: Instant, peer: PeerId, result: Option<Accepted>) {
         let Some(member) = self.peers.get(&peer).copied() else {
             return;
         };
-        if taken {
-            self.offer_taken(member);
-        } else {
+        let Some(accepted) = result else {
             let leave = leave(DisconnectReason::MediaFailure, AfterLeave::Reconnect);
             self.remove(now, member, DisconnectReason::MediaFailure, Some(leave));
+            return;
+        };
+        if accepted.no_pictures {
+            let forwards = self.forwards(member);
+            self.refuse_pictures(member, &forwards);
         }
+        self.offer_taken(member);
     }
 
     /// A guest with two connections may be made a further offer.
@@ -218,10 +243,20 @@ impl Room {
             // It published, and may do so again by a new offer.
             guest.publisher = None;
             guest.heard_in = None;
+            let identity = profile.identity.clone();
+            let mut spoke = false;
             for track in &mut profile.tracks {
-                track.mid = None;
+                if track.mid.take().is_some() {
+                    track.unbound = Some(now);
+                    spoke |= track.info.r#type == TrackType::Audio as i32;
+                }
+            }
+            if spoke {
+                let on = false;
+                self.events.push_back(Event::Microphone { identity, on });
             }
             self.actions.push_back(Action::Close { peer });
+            self.announce(member);
             self.reforward();
             return;
         }
@@ -263,10 +298,16 @@ impl Room {
         }
     }
 
-    /// Takes a guest's answer to an offer of ours.
+    /// Takes a guest's answer to the offer of ours that is out. One that comes
+    /// late, or twice, is passed over.
     pub(super) fn answer(&mut self, id: MemberId, answer: SessionDescription) {
-        if let Some((_, guest)) = self.guest_mut(id)
-            && [0, guest.offers].contains(&answer.id)
+        let Some((_, guest)) = self.guest_mut(id) else {
+            return;
+        };
+        guest.numbers |= answer.id != 0;
+        let is_for_it = !guest.numbers || answer.id == guest.offers;
+        if is_for_it
+            && guest.subscriptions.offering
             && let Some(peer) = guest.subscriber
         {
             self.actions.push_back(Action::Accept {
@@ -300,7 +341,8 @@ impl Room {
             && let Some(peer) = guest.subscriber
         {
             guest.subscriptions.offering = true;
-            // A restart carries what the last answer took.
+            // A restart carries what the last answer took, and what there was
+            // in an offer without an answer.
             guest.subscriptions.told.clear();
             self.actions.push_back(Action::Restart { peer: peer.id });
         }
@@ -362,190 +404,6 @@ impl Room {
         self.peers.insert(peer, id);
         peer
     }
-
-    /// A guest wants to publish a track.
-    pub(super) fn add_track(&mut self, id: MemberId, wanted: AddTrack) {
-        let sid = self.ids.sid(if wanted.r#type == TrackType::Video as i32 {
-            "TR_V"
-        } else {
-            "TR_A"
-        });
-        let has_room = self.has_room_for_track();
-        let Some((profile, _)) = self.guest_mut(id) else {
-            return;
-        };
-        let is_known = profile.tracks.iter().any(|t| t.cid == wanted.cid);
-        let source = Source::try_from(wanted.source).unwrap_or(Source::Unknown);
-        let refusal = if !profile.grants.publishes_from(source) {
-            Some((Refusal::NotAllowed, "the token does not allow to publish"))
-        } else if profile.tracks.len() >= MOST_TRACKS && !is_known {
-            Some((Refusal::LimitExceeded, "too many tracks"))
-        } else if !has_room && !is_known {
-            Some((Refusal::LimitExceeded, "too many tracks in this room"))
-        } else {
-            None
-        };
-        if let Some((reason, message)) = refusal {
-            self.respond(
-                id,
-                Response::RequestResponse(RequestResponse {
-                    request_id: 0,
-                    reason: reason as i32,
-                    message: message.to_owned(),
-                }),
-            );
-            return;
-        }
-        let known = profile.tracks.iter().find(|t| t.cid == wanted.cid);
-        let info = known.map_or_else(
-            || TrackInfo {
-                sid,
-                r#type: wanted.r#type,
-                name: wanted.name,
-                muted: wanted.muted,
-                width: wanted.width,
-                height: wanted.height,
-                source: wanted.source,
-                mime_type: match TrackType::try_from(wanted.r#type) {
-                    Ok(TrackType::Video) => "video/H264".to_owned(),
-                    _ => "audio/opus".to_owned(),
-                },
-                mid: String::new(),
-                disable_red: wanted.disable_red,
-                stream: wanted.stream,
-            },
-            |track| track.info.clone(),
-        );
-        if known.is_none() {
-            profile.tracks.push(Track {
-                info: info.clone(),
-                cid: wanted.cid.clone(),
-                mid: None,
-            });
-        }
-        self.respond(
-            id,
-            Response::TrackPublished(TrackPublished {
-                cid: wanted.cid,
-                track: Some(info),
-            }),
-        );
-    }
-
-    /// A guest mutes a track or lets it be heard again.
-    pub(super) fn mute(&mut self, id: MemberId, sid: &str, muted: bool) {
-        let Some((profile, _)) = self.guest_mut(id) else {
-            return;
-        };
-        let identity = profile.identity.clone();
-        let Some(track) = profile.tracks.iter_mut().find(|t| t.info.sid == sid) else {
-            return;
-        };
-        track.info.muted = muted;
-        if track.info.r#type == TrackType::Audio as i32 && track.mid.is_some() {
-            let on = !muted;
-            self.events.push_back(Event::Microphone { identity, on });
-        }
-        self.announce(id);
-    }
-
-    /// Finds the tracks of the sections in an offer; those whose section is
-    /// gone are unpublished.
-    fn bind(&mut self, id: MemberId, heard: &[Heard]) -> Bound {
-        let mut bound = Bound::default();
-        let Some((profile, _)) = self.guest_mut(id) else {
-            return bound;
-        };
-        profile.tracks.retain(|track| {
-            let gone = track
-                .mid
-                .as_ref()
-                .is_some_and(|mid| heard.iter().all(|h| h.mid != *mid));
-            if gone {
-                bound.gone.push(track.info.clone());
-            }
-            !gone
-        });
-        for section in heard {
-            let tracks = &mut profile.tracks;
-            if tracks.iter().any(|t| t.mid.as_ref() == Some(&section.mid)) {
-                continue;
-            }
-            let kind = match section.side {
-                Side::Audio => TrackType::Audio,
-                Side::Video => TrackType::Video,
-            } as i32;
-            // Firefox puts the name of a track in braces; the newest Python
-            // client names none, so there the order decides.
-            let bare = |name: &str| name.trim_matches(['{', '}']).to_owned();
-            let named = section.track.as_deref().map(bare);
-            let free = |t: &Track| t.mid.is_none() && t.info.r#type == kind;
-            let index = tracks
-                .iter()
-                .position(|t| free(t) && Some(bare(&t.cid)) == named)
-                .or_else(|| tracks.iter().position(free));
-            if let Some(track) = index.and_then(|index| tracks.get_mut(index)) {
-                track.mid = Some(section.mid.clone());
-                track.info.mid.clone_from(&section.mid);
-                bound.new.push(track.info.clone());
-            }
-        }
-        bound
-    }
-
-    /// Sees to it that the guest's microphone is heard and nothing else of it.
-    fn hear(&mut self, id: MemberId) {
-        let Some((profile, guest)) = self.guest_mut(id) else {
-            return;
-        };
-        let mid = profile.microphone();
-        if let Some(peer) = guest.publisher.filter(|_| guest.heard_in != mid) {
-            guest.heard_in.clone_from(&mid);
-            let peer = peer.id;
-            self.actions.push_back(Action::Hear { peer, mid });
-        }
-    }
-
-    /// Tells of what an offer brought and took away.
-    fn publish(&mut self, id: MemberId, bound: Bound) {
-        if bound.new.is_empty() && bound.gone.is_empty() {
-            return;
-        }
-        let identity = self
-            .members
-            .get(&id)
-            .map(|m| m.identity.clone())
-            .unwrap_or_default();
-        let audio = TrackType::Audio as i32;
-        for track in bound.gone {
-            let track_sid = track.sid;
-            self.respond(
-                id,
-                Response::TrackUnpublished(TrackUnpublished { track_sid }),
-            );
-            if track.r#type == audio {
-                let (identity, on) = (identity.clone(), false);
-                self.events.push_back(Event::Microphone { identity, on });
-            }
-        }
-        for track in bound.new {
-            let track_sid = track.sid;
-            self.respond(id, Response::TrackSubscribed(TrackSubscribed { track_sid }));
-            if track.r#type == audio {
-                let (identity, on) = (identity.clone(), !track.muted);
-                self.events.push_back(Event::Microphone { identity, on });
-            }
-        }
-        self.announce(id);
-        self.reforward();
-    }
-}
-
-/// What an offer changed about a guest's tracks.
-#[derive(Default)]
-struct Bound {
-    new: Vec<TrackInfo>,
-    gone: Vec<TrackInfo>,
 }
 
 /// Section and track of each section of a description of ours that carries

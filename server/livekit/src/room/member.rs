@@ -43,6 +43,15 @@ pub(super) struct Track {
     pub cid: String,
     /// Its section, once an offer had one.
     pub mid: Option<String>,
+    /// Since when a guest's has had none.
+    pub unbound: Option<Instant>,
+}
+
+impl Track {
+    /// Whether there is something to be had of it.
+    fn is_there(&self) -> bool {
+        self.unbound.is_none()
+    }
 }
 
 /// What the room keeps of every participant.
@@ -108,6 +117,8 @@ pub(super) struct Guest {
     pub heard_in: Option<String>,
     /// Number of the last offer that was made to it.
     pub offers: u32,
+    /// Whether its answers name the offer that they are for.
+    pub numbers: bool,
     /// Reliable packets that wait for the channel, and their bytes.
     pub waiting: VecDeque<Bytes>,
     pub waiting_bytes: usize,
@@ -182,6 +193,7 @@ impl Member {
             },
             cid: String::new(),
             mid: None,
+            unbound: None,
         };
         let tracks = resident.picture.map(|size| {
             vec![
@@ -267,6 +279,7 @@ impl Member {
                 audience: Audience::default(),
                 heard_in: None,
                 offers: 0,
+                numbers: false,
                 waiting: VecDeque::new(),
                 waiting_bytes: 0,
                 sequences: BTreeMap::new(),
@@ -311,11 +324,12 @@ impl Profile {
 
     /// What others are told.
     pub(super) fn info(&self) -> ParticipantInfo {
+        let tracks = self.tracks.iter().filter(|track| track.is_there());
+        let tracks: Vec<TrackInfo> = tracks.map(|track| track.info.clone()).collect();
         ParticipantInfo {
             sid: self.sid.clone(),
             identity: self.identity.clone(),
             state: self.state as i32,
-            tracks: self.tracks.iter().map(|t| t.info.clone()).collect(),
             metadata: self.metadata.clone(),
             joined_at: self.joined_ms / 1_000,
             name: self.name.clone(),
@@ -329,7 +343,8 @@ impl Profile {
                 can_update_metadata: self.grants.describes_itself(),
                 agent: self.kind == Kind::Agent,
             }),
-            is_publisher: !self.tracks.is_empty(),
+            is_publisher: !tracks.is_empty(),
+            tracks,
             kind: match self.kind {
                 Kind::Agent => ProtoKind::Agent,
                 _ => ProtoKind::Standard,

@@ -56,7 +56,7 @@ impl Room {
         match request {
             Request::Offer(offer) => self.offer(id, offer),
             Request::Answer(answer) => self.answer(id, answer),
-            Request::AddTrack(track) => self.add_track(id, track),
+            Request::AddTrack(track) => self.add_track(now, id, track),
             Request::Mute(mute) => self.mute(id, &mute.sid, mute.muted),
             Request::Leave(_) => {
                 self.remove(now, id, DisconnectReason::ClientInitiated, None);

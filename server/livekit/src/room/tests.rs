@@ -8,6 +8,7 @@ use prost::Message;
 
 mod data;
 mod forward;
+mod publish;
 mod resume;
 
 use super::*;

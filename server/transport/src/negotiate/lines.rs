@@ -4,6 +4,7 @@ use media::Track;
 use str0m::Rtc;
 use str0m::change::SdpApi;
 use str0m::media::{Direction, MediaKind, Mid};
+use str0m::rtp::Ssrc;
 
 use super::plan::{Plan, is_sent};
 use super::{refused, token};
@@ -30,7 +31,8 @@ impl Peer {
 
     /// Offers what is to be passed on now: a section for each track that is
     /// new, none for those that are gone. New tracks for which there is no
-    /// section left in the description are left out.
+    /// section left in the description are left out, and pictures that the far
+    /// side has refused for their codec.
     pub(crate) fn reoffer(&mut self) -> Result<Option<String>, OfferError> {
         let settings = self.talks.wanted.link.clone();
         let is_wanted = |source: &Source| match source {
@@ -45,20 +47,37 @@ impl Peer {
             .collect();
         let gone: Vec<Mid> = gone.into_iter().map(|(mid, _)| mid).collect();
         let sources = settings.relays.iter().cloned().map(Source::Relay);
-        let mut new: Vec<Source> = sources
-            .filter(|source| offered.iter().all(|(_, other)| other != source))
-            .collect();
-        let room = sdp::MOST_SECTIONS.saturating_sub(self.talks.known.len());
-        if new.len() > room {
-            tracing::info!("a connection has had too many tracks; new ones are left out");
-            new.truncate(room);
+        let is_new = |source: &Source| offered.iter().all(|(_, other)| other != source);
+        let shows = !self.refuses_pictures();
+        let new = sources.filter(|source| shows || source.kind() == Track::Audio);
+        let new: Vec<Source> = new.filter(is_new).collect();
+
+        let mut resting = self.resting();
+        let mut room = sdp::MOST_SECTIONS.saturating_sub(self.talks.known.len());
+        let mut added = Vec::new();
+        for source in new {
+            let is_fit = |(_, kind): &(Mid, Kind)| kind.track() == Some(source.kind());
+            if let Some(at) = resting.iter().position(is_fit) {
+                let (mid, _) = resting.remove(at);
+                self.renew(mid, source.kind());
+                offered.push((mid.to_string(), source));
+            } else if room > 0 {
+                room -= 1;
+                added.push(source);
+            } else {
+                tracing::info!("a connection has too many tracks; new ones are left out");
+            }
         }
+        let renewed: Vec<Mid> = self.talks.renewed.iter().map(|new| new.mid).collect();
         let changes = self.declared(|rtc| {
             let mut changes = rtc.sdp_api();
             for mid in gone {
                 changes.set_direction(mid, Direction::Inactive);
             }
-            for source in new {
+            for mid in renewed {
+                changes.set_direction(mid, Direction::SendOnly);
+            }
+            for source in added {
                 let mid = add_media(&mut changes, &source, settings.send.as_ref());
                 offered.push((mid, source));
             }
@@ -69,6 +88,63 @@ impl Peer {
         };
         self.talks.offered = offered;
         self.propose(&offer, pending).map(Some)
+    }
+
+    /// Sections of our offers whose track has ended, or was not taken. The far
+    /// side has seen them rest, so they can carry another (RFC 8829 §5.2.2);
+    /// not those that it has switched off.
+    fn resting(&self) -> Vec<(Mid, Kind)> {
+        let is_off = |mid: &str| {
+            let far = self.talks.far.as_ref().and_then(|far| far.section(mid));
+            far.is_none_or(|section| section.flaw.is_some())
+        };
+        let known = self.talks.known.iter();
+        let known = known.filter(|section| section.kind != Kind::Data && !is_off(&section.mid));
+        let known = known.map(|section| (Mid::from(&*section.mid), section.kind));
+        let rests = |(mid, _): &(Mid, Kind)| self.lines.iter().all(|line| line.mid != *mid);
+        known.filter(rests).collect()
+    }
+
+    /// Whether the last answer has sections for pictures, and H.264 in none.
+    pub(super) fn refuses_pictures(&self) -> bool {
+        let sections = self.talks.far.iter().flat_map(|far| &far.sections);
+        let mut video = sections.filter(|section| section.kind == Kind::Video);
+        video.next().is_some_and(|first| first.codec.is_err())
+            && video.all(|section| section.codec.is_err())
+    }
+
+    /// Gives a section a sender of its own for the track that it carries next.
+    fn renew(&mut self, mid: Mid, kind: Track) {
+        let direct = self.rtc.direct_api();
+        let resend = (kind == Track::Video).then(|| direct.new_ssrc());
+        let ssrc = direct.new_ssrc();
+        self.talks.renewed.push(Renewed { mid, ssrc, resend });
+        let mid = mid.to_string();
+        if !self.talks.reused.contains(&mid) {
+            self.talks.reused.push(mid);
+        }
+    }
+
+    /// What our offer says of sections that had another track before.
+    pub(super) fn renames(&self) -> Vec<sdp::Rename> {
+        let talks = &self.talks;
+        let offered = talks.offered.iter();
+        let renames = offered.filter_map(|(mid, source)| match source {
+            Source::Relay(relay) if talks.reused.contains(mid) => Some(sdp::Rename {
+                mid: mid.clone(),
+                stream: relay.renamed.clone(),
+                track: relay.track.clone(),
+            }),
+            _ => None,
+        });
+        renames.collect()
+    }
+
+    /// Takes the senders of renewed sections off again.
+    pub(super) fn rest_renewed(&mut self) {
+        for new in &self.talks.renewed {
+            self.rtc.direct_api().remove_stream_tx(new.ssrc);
+        }
     }
 
     /// The far side's tracks, as the edge is told of them.
@@ -119,6 +195,10 @@ impl Peer {
         for line in &self.lines {
             let mut direct = self.rtc.direct_api();
             direct.declare_stream_tx(line.ssrc, line.resend, line.mid, None);
+        }
+        for new in &self.talks.renewed {
+            let mut direct = self.rtc.direct_api();
+            direct.declare_stream_tx(new.ssrc, new.resend, new.mid, None);
         }
         let result = work(&mut self.rtc);
         for line in &self.lines {
@@ -194,16 +274,26 @@ pub(super) fn add_media(changes: &mut SdpApi, source: &Source, own: Option<&Trac
 pub(super) fn named(relay: Relay) -> Relay {
     Relay {
         stream: token(&relay.stream, "visavis"),
+        renamed: token(&relay.renamed, "visavis"),
         track: token(&relay.track, "track"),
         ..relay
     }
 }
 
+/// The sender of a section that had another track before, from an offer of ours
+/// until its answer.
+#[derive(Debug)]
+pub(crate) struct Renewed {
+    mid: Mid,
+    ssrc: Ssrc,
+    resend: Option<Ssrc>,
+}
+
 /// The sender that the library made for a section, which is taken off.
 pub(crate) struct Made {
     pub mid: Mid,
-    pub ssrc: str0m::rtp::Ssrc,
-    pub resend: Option<str0m::rtp::Ssrc>,
+    pub ssrc: Ssrc,
+    pub resend: Option<Ssrc>,
     pub cname: String,
 }
 

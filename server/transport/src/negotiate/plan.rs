@@ -12,6 +12,10 @@ use crate::sdp::{self, Choice, Description, Kind, Known, ReadError, Use};
 /// The tracks of a session.
 pub(super) const OWN: [Track; 2] = [Track::Audio, Track::Video];
 
+/// Sections that the library comes to know over a connection's life. A far side
+/// may have each of its own carry other tracks, under other names, again.
+const MOST_KNOWN: usize = 2 * sdp::MOST_SECTIONS;
+
 const SENDS: Use = Use {
     send: true,
     hear: false,
@@ -103,6 +107,10 @@ impl Peer {
             if let Some(section) = known.iter_mut().find(|k| k.mid == mid) {
                 section.does = does;
             } else if does != Use::default() {
+                if known.len() >= MOST_KNOWN {
+                    let limit = MOST_KNOWN;
+                    return Err(OfferError::TooManySections { limit });
+                }
                 let choice = section.codec.clone().ok().map(|choice| Choice {
                     // One for the connection, whatever a section says.
                     profile: choice.profile.map(|_| talks.payloads.profile),

@@ -215,9 +215,17 @@ pub(crate) fn restart(
     text
 }
 
+/// What a section is said to carry in place of what the library remembers.
+#[derive(Debug)]
+pub(crate) struct Rename {
+    pub mid: String,
+    pub stream: String,
+    pub track: String,
+}
+
 /// The library's offer with our candidates in place of its own: it knows where
 /// datagrams arrive, not what the far side is told to send to.
-pub(crate) fn offer(library: &str, addresses: &[SocketAddr]) -> String {
+pub(crate) fn offer(library: &str, addresses: &[SocketAddr], renames: &[Rename]) -> String {
     let own = |line: &&str| {
         !line.starts_with("a=candidate:")
             && !line.starts_with("a=end-of-candidates")
@@ -225,14 +233,29 @@ pub(crate) fn offer(library: &str, addresses: &[SocketAddr]) -> String {
     };
     let mut text = String::new();
     let mut placed = false;
+    let mut rename: Option<&Rename> = None;
     for line in super::lines(library).filter(own) {
-        let _ = write!(text, "{line}\r\n");
+        if line.starts_with("m=") {
+            rename = None;
+        }
+        let names = line.find("msid:").filter(|_| line.starts_with("a="));
+        match (rename, names) {
+            (Some(Rename { stream, track, .. }), Some(at)) => {
+                let _ = write!(text, "{}msid:{stream} {track}\r\n", &line[..at]);
+            }
+            _ => {
+                let _ = write!(text, "{line}\r\n");
+            }
+        }
         if line.starts_with("a=sctp-port:") {
             let _ = write!(text, "a=max-message-size:{LARGEST_MESSAGE}\r\n");
         }
-        if line.starts_with("a=mid:") && !placed {
-            placed = true;
-            text.push_str(&candidates(addresses));
+        if let Some(mid) = line.strip_prefix("a=mid:") {
+            rename = renames.iter().find(|rename| rename.mid == mid);
+            if !placed {
+                placed = true;
+                text.push_str(&candidates(addresses));
+            }
         }
     }
     text

@@ -14,7 +14,7 @@ mod read;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use answer::{LARGEST_MESSAGE, Local, Sender, answer, offer, restart};
+pub(crate) use answer::{LARGEST_MESSAGE, Local, Rename, Sender, answer, offer, restart};
 pub(crate) use canonical::{Known, canonical};
 pub(crate) use codec::Choice;
 pub(crate) use description::{Description, Kind, Section, Use};

@@ -3,17 +3,19 @@
 use super::{attribute, is_ice_token, lines};
 use crate::error::{AnswerError, OfferError};
 
-/// Longest description that is read. A browser's has 6 to 10 kB.
-const LONGEST: usize = 64 * 1024;
+/// Longest description that is read. A browser's has 6 to 10 kB at first, and
+/// up to 6 kB more for each video section, used or not.
+const LONGEST: usize = 256 * 1024;
 
-/// Most media sections; a LiveKit client sends seven at first, and a room's
-/// worth more when it publishes.
-pub(crate) const MOST_SECTIONS: usize = 32;
+/// Most media sections; a LiveKit client sends seven at first, a room's worth
+/// more when others publish, and one more each time that it publishes itself.
+pub(crate) const MOST_SECTIONS: usize = 64;
 
 /// Why a description cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReadError {
     TooLarge { bytes: usize, limit: usize },
+    TooManySections,
     Malformed(String),
 }
 
@@ -21,6 +23,9 @@ impl From<ReadError> for OfferError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
+            ReadError::TooManySections => Self::TooManySections {
+                limit: MOST_SECTIONS,
+            },
             ReadError::Malformed(what) => Self::Malformed(what),
         }
     }
@@ -32,6 +37,7 @@ impl From<ReadError> for AnswerError {
             ReadError::TooLarge { bytes, limit } => {
                 Self::Malformed(format!("it has {bytes} bytes, more than {limit}"))
             }
+            ReadError::TooManySections => Self::Malformed("it has too many sections".to_owned()),
             ReadError::Malformed(what) => Self::Malformed(what),
         }
     }
@@ -148,7 +154,7 @@ pub(super) fn read(text: &str) -> Result<(Attributes<'_>, Vec<Raw<'_>>), ReadErr
                 .parse()
                 .map_err(|_| malformed("an m= line has no port"))?;
             if sections.len() == MOST_SECTIONS {
-                return Err(malformed("it has too many sections"));
+                return Err(ReadError::TooManySections);
             }
             sections.push(Raw {
                 kind,

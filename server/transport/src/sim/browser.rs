@@ -1,5 +1,6 @@
 //! A player made of the same library.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -27,6 +28,9 @@ pub(crate) struct Browser {
     pub sound: Vec<MediaData>,
     pub pictures: Vec<MediaData>,
     pub reports: Vec<SenderInfo>,
+    /// Packets that end a picture, by what sent them. Other than browsers, the
+    /// library makes no pictures of a second sender in one section.
+    pub ends: BTreeMap<u32, usize>,
     spare: Vec<Mid>,
     pub microphone: Option<Mid>,
     pub camera: Option<Mid>,
@@ -55,6 +59,7 @@ impl Browser {
             sound: Vec::new(),
             pictures: Vec::new(),
             reports: Vec::new(),
+            ends: BTreeMap::new(),
             spare: Vec::new(),
             microphone: None,
             camera: None,
@@ -347,11 +352,15 @@ impl Browser {
                 }
                 Output::Event(Event::MediaData(data)) => self.sound.push(data),
                 Output::Event(Event::KeyframeRequest(_)) => self.keys_wanted += 1,
-                Output::Event(Event::RawPacket(raw)) => {
-                    if let RawPacket::RtcpRx(Rtcp::SenderReport(report)) = *raw {
+                Output::Event(Event::RawPacket(raw)) => match *raw {
+                    RawPacket::RtcpRx(Rtcp::SenderReport(report)) => {
                         self.reports.push(report.sender_info);
                     }
-                }
+                    RawPacket::RtpRx(header, _) if header.marker => {
+                        *self.ends.entry(*header.ssrc).or_default() += 1;
+                    }
+                    _ => {}
+                },
                 Output::Event(_) => {}
             }
         }

@@ -6,6 +6,7 @@ use str0m::media::Direction;
 
 use super::{World, ms, payload};
 use crate::doorbell::lock;
+use crate::error::OfferError;
 use crate::link::{Answer, Link, LinkSettings};
 use crate::relay::Relay;
 use crate::viewer::{Reason, State};
@@ -25,6 +26,7 @@ fn tracks(link: &Link, answer: &Answer) -> Vec<Relay> {
         mid: heard.mid.clone(),
         kind: heard.kind,
         stream: "PA_a|camera".to_owned(),
+        renamed: format!("PA_a|TR_{}", link.control().id()),
         track: format!(
             "TR_{}_{}",
             heard.track.as_deref().unwrap(),
@@ -250,7 +252,7 @@ fn there_are_bounds_to_what_is_taken_and_offered() {
     let mut browser = world.browser();
     let answer = browser.accept(&offer);
     world.accept_answer(&link, &answer).unwrap();
-    link.set_relays((0..40).map(track).collect());
+    link.set_relays((0..80).map(track).collect());
     let reoffer = |world: &World| {
         let id = link.control().id();
         lock(&world.core).reoffer(world.now, id).unwrap()
@@ -261,7 +263,12 @@ fn there_are_bounds_to_what_is_taken_and_offered() {
     let answer = browser.accept(&offer);
     let accepted = world.accept_answer(&link, &answer).unwrap();
     assert_eq!(accepted.relayed.len(), crate::sdp::MOST_SECTIONS - 1);
-    assert_eq!(reoffer(&world), None);
+    // The section of the first track has rested.
+    let offer = reoffer(&world).unwrap();
+    let answer = browser.accept(&offer);
+    let accepted = world.accept_answer(&link, &answer).unwrap();
+    assert_eq!(accepted.relayed.len(), crate::sdp::MOST_SECTIONS);
+    assert!(reoffer(&world).is_none());
 }
 
 #[test]
@@ -356,54 +363,228 @@ fn the_section_that_is_heard_is_chosen() {
     assert_eq!(heard(&mut world, None), 0);
 }
 
+impl World {
+    /// One that was made an offer and is connected.
+    fn invited(&mut self) -> (usize, Link) {
+        let (offer, link) = self.invite(&LinkSettings {
+            channels: super::links::channels(),
+            ..LinkSettings::default()
+        });
+        let mut browser = self.browser();
+        let answer = browser.accept(&offer);
+        self.accept_answer(&link, &answer).unwrap();
+        let number = self.pair(None, browser, "");
+        self.run_until(|world| world.pairs[number].browser.is_connected());
+        (number, link)
+    }
+
+    fn reoffer(&self, link: &Link) -> Option<String> {
+        let offer = lock(&self.core).reoffer(self.now, link.control().id());
+        offer.unwrap()
+    }
+
+    fn offer_restart(&self, link: &Link) -> String {
+        let offer = lock(&self.core).offer_restart(self.now, link.control().id());
+        offer.unwrap()
+    }
+
+    /// Pictures that arrive of 50 that are filmed, in the sections of an offer.
+    fn arrive(&mut self, from: usize, to: usize, offer: &str, sent: &mut Sent) -> usize {
+        let group = |line: &str| {
+            let sender = line.strip_prefix("a=ssrc-group:FID ")?.split(' ').next()?;
+            sender.parse::<u32>().ok()
+        };
+        let senders: Vec<u32> = offer.lines().filter_map(group).collect();
+        let count = |world: &Self| -> usize {
+            let ends = &world.pairs[to].browser.ends;
+            senders.iter().filter_map(|ssrc| ends.get(ssrc)).sum()
+        };
+        let before = count(self);
+        self.film_for(from, 50, sent);
+        count(self) - before
+    }
+}
+
+#[test]
+fn ended_sections_carry_other_tracks() {
+    let mut world = World::new();
+    let (anna, from) = world.guest(&guest());
+    let tracks = world.publish(anna, &from);
+    let (bob, to) = world.invited();
+    let mut sent = Sent::default();
+    let mut offer = String::new();
+    for round in 0..100 {
+        let named = |relay: &Relay| Relay {
+            renamed: format!("PA_a|TR_{round}_{}", relay.mid),
+            track: format!("TR_{round}_{}", relay.mid),
+            ..relay.clone()
+        };
+        let wanted: Vec<Relay> = tracks.iter().map(named).collect();
+        to.set_relays(wanted.clone());
+        offer = world.reoffer(&to).unwrap();
+        let answer = world.pairs[bob].browser.accept(&offer);
+        let accepted = world.accept_answer(&to, &answer).unwrap();
+        assert_eq!(accepted.relayed.len(), 2);
+        let sections = offer.matches("\r\nm=").count();
+        assert!(sections <= 1 + 2 * tracks.len(), "{sections} sections");
+        for Relay { renamed, track, .. } in &wanted {
+            // In the first two rounds, sections are new.
+            let stream = if round < 2 { "PA_a|camera" } else { renamed };
+            let named = format!("msid:{stream} {track}\r\n");
+            assert!(offer.contains(&format!("\r\na={named}")), "{offer}");
+            // It has a sender of its own, told in the offer.
+            assert!(offer.contains(&format!(" {named}")), "{offer}");
+        }
+    }
+    assert!(world.arrive(anna, bob, &offer, &mut sent) > 40);
+    // A restart goes on to call them so.
+    let restart = world.offer_restart(&to);
+    assert_eq!(restart.matches("a=msid:PA_a|TR_99_").count(), 2);
+    let answer = world.pairs[bob].browser.accept(&restart);
+    world.accept_answer(&to, &answer).unwrap();
+    assert!(world.arrive(anna, bob, &restart, &mut sent) > 40);
+}
+
+#[test]
+fn a_restart_repeats_an_offer_without_an_answer() {
+    // Whether the far side has taken the offer that is out.
+    for taken in [false, true] {
+        let mut world = World::new();
+        let (anna, from) = world.guest(&guest());
+        let tracks = world.publish(anna, &from);
+        let (bob, to) = world.invited();
+        to.set_relays(tracks.clone());
+        let mut sent = Sent::default();
+        // The second time into sections that have rested.
+        for wanted in [tracks.clone(), Vec::new(), tracks] {
+            to.set_relays(wanted.clone());
+            let lost = world.reoffer(&to).unwrap();
+            let lost = taken.then(|| world.pairs[bob].browser.accept(&lost));
+            let first = world.offer_restart(&to);
+            let again = world.offer_restart(&to);
+            let ufrag = |offer: &str| {
+                let mut lines = offer.lines();
+                lines
+                    .find(|l| l.starts_with("a=ice-ufrag:"))
+                    .unwrap()
+                    .to_owned()
+            };
+            assert_eq!(ufrag(&first), ufrag(&again));
+            let answer = world.pairs[bob].browser.accept(&again);
+            let accepted = world.accept_answer(&to, &answer).unwrap();
+            assert_eq!(accepted.relayed.len(), wanted.len());
+            // What answers the lost one comes too late.
+            if let Some(lost) = lost {
+                assert!(world.accept_answer(&to, &lost).is_err());
+            }
+            world.run(ms(500));
+            let more = world.arrive(anna, bob, &again, &mut sent);
+            assert!(
+                if wanted.is_empty() {
+                    more == 0
+                } else {
+                    more > 40
+                },
+                "{more}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_first_offer_is_repeated_as_it_was() {
+    let mut world = World::new();
+    let (offer, link) = world.invite(&LinkSettings {
+        channels: super::links::channels(),
+        ..LinkSettings::default()
+    });
+    let again = world.offer_restart(&link);
+    let body = |offer: &str| offer[offer.find("t=0 0").unwrap()..].to_owned();
+    assert_eq!(body(&offer), body(&again));
+    let mut browser = world.browser();
+    let _ = browser.accept(&offer);
+    let answer = browser.accept(&again);
+    world.accept_answer(&link, &answer).unwrap();
+    let bob = world.pair(None, browser, "");
+    world.run_until(|world| world.pairs[bob].browser.is_connected());
+}
+
+#[test]
+fn who_refuses_pictures_is_offered_none_again() {
+    let mut world = World::new();
+    let (anna, from) = world.guest(&guest());
+    let tracks = world.publish(anna, &from);
+    let (bob, to) = world.invited();
+    to.set_relays(tracks.clone());
+    let offer = world.reoffer(&to).unwrap();
+    let answer = world.pairs[bob].browser.accept(&offer);
+    let at = answer.find("m=video").unwrap();
+    let mid = answer[at..]
+        .lines()
+        .find(|l| l.starts_with("a=mid:"))
+        .unwrap();
+    let refused = format!("m=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\n{mid}\r\n");
+    let accepted = world
+        .accept_answer(&to, &format!("{}{refused}", &answer[..at]))
+        .unwrap();
+    assert!(accepted.no_pictures);
+    assert_eq!(accepted.relayed.len(), 1);
+    assert_eq!(world.reoffer(&to), None);
+}
+
+#[test]
+fn a_far_side_cannot_go_through_sections_without_end() {
+    let mut world = World::new();
+    let (anna, link) = world.guest(&guest());
+    world.publish(anna, &link);
+    let offer = world.pairs[anna].browser.offer_camera();
+    let (head, last) = offer.rsplit_once("\r\nm=").unwrap();
+    let mid = last.lines().find_map(|l| l.strip_prefix("a=mid:")).unwrap();
+    let refused = (0..200).find_map(|round| {
+        let last = last.replace(&format!("a=mid:{mid}"), &format!("a=mid:r{round}"));
+        let head = head.replacen(&format!(" {mid}\r\n"), &format!(" r{round}\r\n"), 1);
+        let id = link.control().id();
+        let answer = lock(&world.core).renegotiate(world.now, id, &format!("{head}\r\nm={last}"));
+        answer.err()
+    });
+    assert!(
+        matches!(refused, Some(OfferError::TooManySections { .. })),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn one_that_was_offered_gets_tracks_that_come_and_go() {
     let mut world = World::new();
     let (anna, from) = world.guest(&guest());
     let tracks = world.publish(anna, &from);
-    let (offer, to) = world.invite(&LinkSettings {
-        channels: super::links::channels(),
-        ..LinkSettings::default()
-    });
-    let mut browser = world.browser();
-    let answer = browser.accept(&offer);
-    world.accept_answer(&to, &answer).unwrap();
-    let bob = world.pair(None, browser, "");
-    world.run_until(|world| world.pairs[bob].browser.is_connected());
-    let id = to.control().id();
+    let (bob, to) = world.invited();
 
     let mut sent = Sent::default();
     for wanted in [tracks.clone(), Vec::new(), tracks.clone()] {
         to.set_relays(wanted.clone());
-        let offer = lock(&world.core).reoffer(world.now, id).unwrap().unwrap();
+        let offer = world.reoffer(&to).unwrap();
         let answer = world.pairs[bob].browser.accept(&offer);
         let accepted = world.accept_answer(&to, &answer).unwrap();
         assert_eq!(accepted.relayed.len(), wanted.len());
         for (_, track) in &accepted.relayed {
             assert!(offer.contains(&format!(" {track}\r\n")));
         }
-        world.watch(bob, &accepted, &wanted);
         world.run(ms(200));
-        let before = world.pairs[bob].browser.pictures.len();
-        world.film_for(anna, 50, &mut sent);
-        let more = world.pairs[bob].browser.pictures.len() - before;
-        assert!(
-            if wanted.is_empty() {
-                more == 0
-            } else {
-                more > 40
-            },
-            "{more} pictures"
-        );
+        let more = world.arrive(anna, bob, &offer, &mut sent);
+        let fits = if wanted.is_empty() {
+            more == 0
+        } else {
+            more > 40
+        };
+        assert!(fits, "{more} pictures");
     }
     // A restart keeps them.
-    let offer = lock(&world.core).offer_restart(world.now, id).unwrap();
+    let offer = world.offer_restart(&to);
     let answer = world.pairs[bob].browser.accept(&offer);
     let accepted = world.accept_answer(&to, &answer).unwrap();
     assert_eq!(accepted.relayed.len(), 2);
-    let before = world.pairs[bob].browser.pictures.len();
-    world.film_for(anna, 50, &mut sent);
-    assert!(world.pairs[bob].browser.pictures.len() > before + 40);
+    assert!(world.arrive(anna, bob, &offer, &mut sent) > 40);
 
     world.pairs[anna].browser.close();
     world.run(ms(1_000));

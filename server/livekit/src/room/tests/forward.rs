@@ -284,7 +284,9 @@ fn one_with_two_connections_is_made_offers_one_at_a_time() {
     offered(&mut world, Some("v=0\r\n".to_owned()));
     let tracks = world.publish(anna);
     assert!(world.media.is_empty(), "the first one is not answered yet");
-    world.room.accepted(world.now, peer, true);
+    world
+        .room
+        .accepted(world.now, peer, Some(Accepted::default()));
     world.settle();
     let Some(Action::Reoffer { forwards, .. }) = world.media.pop() else {
         panic!()
@@ -309,7 +311,9 @@ fn one_with_two_connections_is_made_offers_one_at_a_time() {
     world.permit(anna, true);
     assert!(matches!(&world.media[1..], [Action::Relay { forwards, .. }] if forwards.len() == 2));
     world.media.clear();
-    world.room.accepted(world.now, peer, true);
+    world
+        .room
+        .accepted(world.now, peer, Some(Accepted::default()));
     world.settle();
     assert!(world.media.is_empty());
 

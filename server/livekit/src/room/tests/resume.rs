@@ -108,10 +108,75 @@ fn one_that_was_lost_amid_an_offer_begins_anew() {
         matches!(&said[..], [Response::Leave(l)] if l.action == proto::Action::Reconnect as i32),
         "{said:?}"
     );
-    world.room.accepted(world.now, peer, true);
+    world
+        .room
+        .accepted(world.now, peer, Some(Accepted::default()));
     let said = resume(&mut world);
     assert!(matches!(&said[0], Response::Reconnect(_)), "{said:?}");
     assert!(world.media.contains(&Action::Restart { peer }));
+}
+
+#[test]
+fn one_that_numbers_its_answers_goes_on_amid_an_offer() {
+    let mut world = world(true);
+    let anna = world.join_as(claims("anna"), Join::dual(false, "", true));
+    let peer = peer_of(&world.media);
+    let sid = world.room.members[&world.room.peers[&peer]].sid.clone();
+    let offered = |world: &mut World| {
+        let sdp = "v=0\r\n".to_owned();
+        world.room.offered(world.now, peer, Ok(Some(sdp)));
+        world.settle();
+        world.media.clear();
+    };
+    // What the room does with an answer of this number.
+    let answers = |world: &mut World, conn, id| {
+        world.request(conn, Request::Answer(offer(id)));
+        std::mem::take(&mut world.media)
+    };
+    let accept = [Action::Accept {
+        peer,
+        answer: "the offer".to_owned(),
+    }];
+    offered(&mut world);
+    assert_eq!(answers(&mut world, anna, 2), []);
+    assert_eq!(answers(&mut world, anna, 1), accept);
+    world
+        .room
+        .accepted(world.now, peer, Some(Accepted::default()));
+    // Twice, or when nothing is out.
+    assert_eq!(answers(&mut world, anna, 1), []);
+    assert_eq!(answers(&mut world, anna, 0), []);
+
+    let (bob, _) = world.guest("bob");
+    let track = AddTrack {
+        cid: "mic".to_owned(),
+        ..AddTrack::default()
+    };
+    world.request(bob, Request::AddTrack(track));
+    world.request(bob, Request::Offer(offer(2)));
+    world.answer(&[Heard {
+        mid: "7".to_owned(),
+        side: Side::Audio,
+        track: None,
+    }]);
+    let is_reoffer = |action: &Action| matches!(action, Action::Reoffer { .. });
+    assert!(world.media.iter().any(is_reoffer), "{:?}", world.media);
+    offered(&mut world);
+    world.room.lost(world.now, anna);
+    let again = world.join_as(claims("anna"), Join::dual(true, &sid, true));
+    assert!(matches!(&world.said(again)[0], Response::Reconnect(_)));
+    assert!(world.media.contains(&Action::Restart { peer }));
+    offered(&mut world);
+    // What it says to the offer before comes too late.
+    assert_eq!(answers(&mut world, again, 2), []);
+    assert_eq!(answers(&mut world, again, 0), []);
+    assert_eq!(answers(&mut world, again, 3), accept);
+    world
+        .room
+        .accepted(world.now, peer, Some(Accepted::default()));
+    world.settle();
+    // Then it is made one for what there is now.
+    assert!(world.media.iter().any(is_reoffer), "{:?}", world.media);
 }
 
 #[test]
