@@ -205,8 +205,14 @@ impl Encoder {
 
     fn code(&mut self, picture: &Picture, key: bool) -> Result<EncodedPicture, Error> {
         // The library is set up by its first picture, which is a key frame
-        // anyway; it must not be called before.
-        if key && self.quiet.is_some() {
+        // anyway; it must not be called before. It codes that picture with a
+        // guess at what it needs, which is too coarse for a face and shows for
+        // half a second; the second time it knows.
+        let first = self.quiet.is_none();
+        if first {
+            self.inner.encode(&Source(picture))?;
+        }
+        if key || first {
             self.inner.force_intra_frame();
         }
         let stream = self.inner.encode(&Source(picture))?;

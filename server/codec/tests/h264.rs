@@ -203,6 +203,26 @@ fn key_frames_come_when_asked_with_parameter_sets_in_front() {
 }
 
 #[test]
+fn the_first_picture_is_as_good_as_those_that_follow() {
+    for (width, height) in [(512, 512), (1280, 720)] {
+        let mut picture = Picture::black(width, height);
+        let mut encoder = Encoder::new(Settings::for_size(width, height)).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let quality: Vec<f64> = (0..50)
+            .map(|n| {
+                scene::draw(&mut picture, n);
+                let unit = encoder.encode(&picture, false).unwrap();
+                let shown = decoder.decode(&unit.data).unwrap().unwrap();
+                psnr(&planes(&picture), &planes(&shown))
+            })
+            .collect();
+        let settled = quality[25..].iter().sum::<f64>() / 25.0;
+        let worst = quality[..25].iter().copied().fold(f64::MAX, f64::min);
+        assert!(worst > settled - 2.0, "{worst} dB, later {settled} dB");
+    }
+}
+
+#[test]
 fn equal_pictures_give_equal_bytes() {
     let pictures = session(272, 144);
     assert!(encode(&pictures) == encode(&pictures));

@@ -56,9 +56,13 @@ fn chroma<P: Copy>(
     let (upper, _) = upper.as_chunks::<2>();
     let (lower, _) = lower.as_chunks::<2>();
     for (((a, b), u), v) in upper.iter().zip(lower).zip(us).zip(vs) {
-        let (a, b) = (a.map(&rgba), b.map(&rgba));
+        // Written out: a map over an array of two is not inlined.
+        let four = [rgba(a[0]), rgba(a[1]), rgba(b[0]), rgba(b[1])];
         let sum = |c: usize| {
-            i32::from(a[0][c]) + i32::from(a[1][c]) + i32::from(b[0][c]) + i32::from(b[1][c])
+            i32::from(four[0][c])
+                + i32::from(four[1][c])
+                + i32::from(four[2][c])
+                + i32::from(four[3][c])
         };
         let (r, g, b) = (sum(0), sum(1), sum(2));
         // The sums are four times too large, hence the shift by two more bits.

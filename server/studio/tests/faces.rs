@@ -120,6 +120,23 @@ fn sunglasses_hide_the_eyes_of_everybody() {
 }
 
 #[test]
+fn heads_that_no_avatar_can_be_made_of_are_told_with_advice() {
+    for (name, code, asks) in [
+        ("profile", Code::NoFace, "looks into the camera"),
+        ("sunglasses", Code::EyesHidden, "Take off sunglasses"),
+        ("pair", Code::SeveralFaces, "a picture of one person"),
+    ] {
+        let report = check(&head(name));
+        assert!(!report.usable, "{name}: {report:?}");
+        let found = report.findings.iter().find(|f| f.code == code.as_str());
+        assert!(
+            found.is_some_and(|f| f.advice.contains(asks)),
+            "{name}: {report:?}"
+        );
+    }
+}
+
+#[test]
 fn spectacles_are_told() {
     for name in PEOPLE {
         for rim in [0.012, 0.025] {

@@ -35,9 +35,16 @@ const MEET: f32 = 0.98;
 const FADE: f32 = 0.2;
 
 /// A lid that comes down takes the light from the ball: at the end this much
-/// of it, towards this colour.
+/// of it, towards this colour, and most right under its edge, down to this
+/// share of the width.
 const SHADE: f32 = 0.6;
 const DIM: Pixel = 0xFF1A_2030;
+const UNDER: f32 = 0.07;
+/// Lids meet at the corners first, at this share of a blink.
+const CORNERS: f32 = 0.75;
+/// From this share of a blink on the shut lid takes the place of what is left
+/// of the opening.
+const CLOSING: f32 = 0.85;
 
 /// One eye of a face.
 pub(crate) struct Eye {
@@ -193,6 +200,17 @@ impl Eye {
         )
     }
 
+    /// The rectangle around the lids.
+    fn opening(&self, places: &[[i32; 2]], size: (usize, usize)) -> Rect {
+        let lids = self.lids.iter().flatten().map(|&i| places[i]);
+        let edges = lids.fold([i32::MAX, i32::MAX, i32::MIN, i32::MIN], |e, [x, y]| {
+            [e[0].min(x), e[1].min(y), e[2].max(x), e[3].max(y)]
+        });
+        let [left, top, right, bottom] = edges.map(|v| v as f32 / STEPS);
+        // Curves through the lids may bulge a little between them.
+        Rect::cover(left - 2.0, top - 3.0, right + 2.0, bottom + 3.0, size)
+    }
+
     fn now(&self, places: &[[i32; 2]]) -> [[f32; 2]; 2] {
         let at = |i: usize| places[i].map(|v| v as f32 / STEPS);
         [at(self.lids[0][0]), at(self.lids[0][8])]
@@ -211,33 +229,52 @@ impl Eye {
             Curve::through(&list.map(|i| to_rest.apply(places[i].map(|v| v as f32 / STEPS))))
         };
         let (upper, lower) = (lid(&self.lids[0]), lid(&self.lids[1]));
-        let area = self.cover(places, size);
+        let area = if look.blink > 0.0 {
+            self.cover(places, size)
+        } else {
+            self.opening(places, size)
+        };
         let rim = RIM * self.width;
         let lashes = (LASHES * self.width).max(1.5);
         let fade = smooth(look.blink / FADE);
-        let shade = (SHADE * look.blink * 256.0) as u32;
         let (left, right) = upper.ends();
+        let middle = f32::midpoint(left, right);
+        let half = (0.5 * (right - left)).max(1.0);
         for y in area.y..area.y + area.height {
             let row = y * size.0;
             for x in area.x..area.x + area.width {
                 let at = to_rest.apply([x as f32 + 0.5, y as f32 + 0.5]);
                 let (top, bottom) = (upper.at(at[0]), lower.at(at[0]));
+                let shut = self.edge.at(at[0]);
+                let far = ((at[0] - middle) / half).powi(2).min(1.0);
+                let down = (look.blink * (1.0 + (1.0 / CORNERS - 1.0) * far)).min(1.0);
+                let edge = top + (shut - top) * down;
                 let out = &mut pixels[row + x];
-                let open = (at[1] - top - rim + 0.5).clamp(0.0, 1.0)
-                    * (bottom - rim - at[1] + 0.5).clamp(0.0, 1.0)
-                    * (at[0] - left + 0.5).clamp(0.0, 1.0)
-                    * (right - at[0] + 0.5).clamp(0.0, 1.0);
+                let beside =
+                    (at[0] - left + 0.5).clamp(0.0, 1.0) * (right - at[0] + 0.5).clamp(0.0, 1.0);
+                let within = |rim: f32| {
+                    beside
+                        * (at[1] - top - rim + 0.5).clamp(0.0, 1.0)
+                        * (bottom - rim - at[1] + 0.5).clamp(0.0, 1.0)
+                };
+                let near = fade * (1.0 - smooth((at[1] - edge) / (UNDER * self.width)));
+                let shade = SHADE * look.blink.max(near);
+                if shade > 0.0 {
+                    *out = mix(*out, DIM, (within(0.0) * shade * 256.0) as u32);
+                }
+                let open = within(rim);
                 if open > 0.0 {
                     let seen = [at[0] - look.gaze[0], at[1] - look.gaze[1]];
-                    let ball = mix(self.ball.sample(seen), DIM, shade);
+                    let ball = mix(self.ball.sample(seen), DIM, (shade * 256.0) as u32);
                     *out = mix(*out, ball, (open * 256.0) as u32);
                 }
                 if look.blink <= 0.0 {
                     continue;
                 }
-                let (fold, shut) = (self.fold.at(at[0]), self.edge.at(at[0]));
-                let edge = top + (shut - top) * look.blink;
-                if at[1] < fold || at[1] > edge + lashes {
+                let fold = self.fold.at(at[0]);
+                let closing = smooth((down - CLOSING) / (1.0 - CLOSING));
+                let remainder = closing * (bottom + rim - edge).max(0.0);
+                if at[1] < fold || at[1] > edge + remainder + lashes {
                     continue;
                 }
                 let side =
@@ -252,7 +289,8 @@ impl Eye {
                         smooth((at[1] - fold) / (0.5 * (top - fold)).max(1.0)),
                     )
                 } else {
-                    (shut + at[1] - edge, 1.0 - smooth((at[1] - edge) / lashes))
+                    let under = at[1] - edge;
+                    (shut + under, 1.0 - smooth((under - remainder) / lashes))
                 };
                 let mut share = share * side * fade;
                 let lid = self.shut.sample([at[0], from]);
@@ -261,7 +299,9 @@ impl Eye {
                     // the skin between them stays with the lower lid.
                     let skin = luma(self.shut.sample([at[0], shut + lashes])).max(1.0);
                     let dark = smooth((1.0 - luma(lid) / skin) / 0.3);
-                    share *= dark + (1.0 - dark) * smooth((look.blink - 0.85) / 0.15);
+                    let lash = share * (dark + (1.0 - dark) * closing);
+                    // The edge itself is a pixel soft.
+                    share = lash.max(side * fade * (1.0 - (at[1] - edge)));
                 }
                 *out = mix(*out, lid, (share * 256.0) as u32);
             }
@@ -328,19 +368,29 @@ impl Shape {
         let Some(plate) = plate else {
             return self.curve(|x, _| guess(x));
         };
-        let search = 0.16 * self.width;
-        self.curve(|x, u| {
-            let weight = arch(u) - 0.45;
-            let mut best = (f32::INFINITY, guess(x));
-            for step in -16..=16 {
-                let y = guess(x) + search * weight * step as f32 / 16.0;
-                let dark = luma(plate.sample([x, y])) + 20.0 * (step as f32 / 16.0).powi(2);
+        // One smooth line over the whole eye: point by point, the darkest is
+        // often a lash or the crease beside the corner.
+        let bend = |u: f32, high: f32, slant: f32| {
+            (std::f32::consts::PI * u).sin() * (high + slant * (2.0 * u - 1.0)) * self.width
+        };
+        let (left, right) = self.ends;
+        let steps = |most: f32| (-8..=8).map(move |step| most * step as f32 / 8.0);
+        let mut best = (f32::INFINITY, 0.0, 0.0);
+        for high in steps(0.14) {
+            for slant in steps(0.08) {
+                let along = (1..16).map(|i| {
+                    let u = i as f32 / 16.0;
+                    let x = left + (right - left) * u;
+                    luma(plate.sample([x, guess(x) + bend(u, high, slant)]))
+                });
+                let pull = 20.0 * ((high / 0.14).powi(2) + (slant / 0.08).powi(2));
+                let dark = along.sum::<f32>() / 15.0 + pull;
                 if dark < best.0 {
-                    best = (dark, y);
+                    best = (dark, high, slant);
                 }
             }
-            best.1
-        })
+        }
+        self.curve(|x, u| guess(x) + bend(u, best.1, best.2))
     }
 
     /// Whether a point shows the ball, well away from lids and lashes.

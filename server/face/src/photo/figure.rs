@@ -174,6 +174,15 @@ impl Figure {
         Mouth::cover(places, self.size)
     }
 
+    /// The triangles that show something of the picture: the others show what
+    /// is behind, wherever they go.
+    pub fn visible(&self) -> impl Iterator<Item = [u16; 3]> + '_ {
+        let triangles = self.mesh.triangles.iter().zip(&self.covers);
+        triangles
+            .filter(|(_, cover)| **cover != Cover::Clear)
+            .map(|(&corners, _)| corners)
+    }
+
     /// Draws what is dirty; the same pixels whatever was there. Eyes and mouth
     /// must be dirty wholly or not at all.
     pub fn draw(&self, moment: &Moment<'_>, pixels: &mut [Pixel], dirty: &Dirty) {

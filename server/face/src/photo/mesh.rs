@@ -302,7 +302,8 @@ impl Mesh {
     /// Where all points are for offsets of the landmarks and a pose, in
     /// [`STEPS`] of a pixel.
     pub fn place(&self, offsets: &[[f32; 3]], pose: &Pose, places: &mut Vec<[i32; 2]>) {
-        let fixed = |p: [f32; 2]| p.map(|v| (v * STEPS).round() as i32);
+        let nearest = |v: f32| (v * STEPS + 0.5_f32.copysign(v)) as i32;
+        let fixed = |p: [f32; 2]| p.map(nearest);
         let mut at: Vec<[f32; 3]> = self.rest.clone();
         for (point, offset) in at.iter_mut().zip(offsets) {
             for (p, o) in point.iter_mut().zip(offset) {

@@ -21,8 +21,10 @@ const TURN: f32 = 6.0;
 /// Finest step of the head, of a pixel.
 const STEP: f32 = 0.0625;
 /// Finest step of a breath, of a pixel: it moves half the screen, so it must
-/// not move for what nobody sees.
-const BREATH_STEP: f32 = 0.25;
+/// not move for what nobody sees. All steps lie a quarter of a pixel beside
+/// whole ones, where pictures are equally sharp.
+const BREATH_STEP: f32 = 0.5;
+const BREATH_FROM: f32 = 0.25;
 /// How far the shoulders rise with a breath, of the head's width.
 const BREATH: f32 = 0.012;
 /// A design unit of the idle shift, of the head's width.
@@ -122,7 +124,7 @@ impl Presenter {
         Pose::new(
             [yaw / rim, pitch / rim, roll / rim],
             [across, down],
-            state.breath as f32 * BREATH_STEP,
+            BREATH_FROM + state.breath as f32 * BREATH_STEP,
         )
     }
 
@@ -169,7 +171,7 @@ fn mark(
     now: &Moment<'_>,
     turned: bool,
 ) {
-    for &corners in &figure.mesh.triangles {
+    for corners in figure.visible() {
         let moved = |&i: &u16| places[usize::from(i)] != now.places[usize::from(i)];
         if corners.iter().any(moved) {
             dirty.add(figure.touched(places, corners));

@@ -292,27 +292,66 @@ impl Texture {
             (fixed(to.0) - u0) / CELL.0 as i32,
             (fixed(to.1) - v0) / CELL.0 as i32,
         );
+        if columns.0 >= columns.1 {
+            return;
+        }
         let start = (columns.0 - first) as i32;
         let (mut u, mut v) = (u0 + du * start, v0 + dv * start);
+        let steps = (columns.1 - columns.0 - 1) as i32;
+        let (xs, ys) = (ends(u, u + du * steps), ends(v, v + dv * steps));
+        let (some, all) = self.painted(ys);
+        if xs.1 < some.0 || xs.0 > some.1 {
+            return;
+        }
+        let whole = xs.0 >= all.0 && xs.1 <= all.1;
         for pixel in &mut out[columns.0..columns.1] {
             let (x, y) = (u >> 16, v >> 16);
-            if y >= 0 && (y as usize) < self.height - 1 {
-                let span = self.spans[y as usize];
-                if x >= span.0.max(0) && x <= span.1 && (x as usize) < self.width - 1 {
-                    let at = y as usize * self.width + x as usize;
-                    let color = sample(
-                        &self.pixels[at..at + self.width + 2],
-                        self.width,
-                        ((u >> 8) & 255) as u64,
-                        ((v >> 8) & 255) as u64,
-                    );
-                    *pixel = over(color, *pixel);
-                }
+            if whole || self.is_painted(x, y) {
+                let at = y as usize * self.width + x as usize;
+                let color = sample(
+                    &self.pixels[at..at + self.width + 2],
+                    self.width,
+                    ((u >> 8) & 255) as u64,
+                    ((v >> 8) & 255) as u64,
+                );
+                *pixel = over(color, *pixel);
             }
             u += du;
             v += dv;
         }
     }
+
+    /// The columns between which something is painted in any of some rows, and
+    /// those between which it is so in all of them.
+    fn painted(&self, rows: (i32, i32)) -> ((i32, i32), (i32, i32)) {
+        let last = self.height as i32 - 2;
+        let none = (i32::MAX, i32::MIN);
+        if rows.1 < 0 || rows.0 > last {
+            return (none, none);
+        }
+        let inside = rows.0.max(0) as usize..=rows.1.min(last) as usize;
+        let mut some = none;
+        let mut all = (0, self.width as i32 - 2);
+        for span in &self.spans[inside] {
+            some = (some.0.min(span.0), some.1.max(span.1));
+            all = (all.0.max(span.0), all.1.min(span.1));
+        }
+        if rows.0 < 0 || rows.1 > last {
+            all = none;
+        }
+        (some, all)
+    }
+
+    /// Whether there is paint at a place or beside it.
+    fn is_painted(&self, x: i32, y: i32) -> bool {
+        let (within, _) = self.painted((y, y));
+        x >= within.0.max(0) && x <= within.1.min(self.width as i32 - 2)
+    }
+}
+
+/// The lower and the higher of two 16.16 places, whole.
+fn ends(a: i32, b: i32) -> (i32, i32) {
+    (a.min(b) >> 16, a.max(b) >> 16)
 }
 
 const LANES: u64 = 0x00FF_00FF_00FF_00FF;
