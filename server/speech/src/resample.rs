@@ -14,13 +14,11 @@ pub const LOWEST_RATE: u32 = 4_000;
 /// Highest rate taken, Hz.
 pub const HIGHEST_RATE: u32 = 384_000;
 
-/// Input samples for one call of the engine. Half of it is the delay before
-/// the first output: 12 ms at 22.05 kHz. Smaller blocks cost treble.
-const BLOCK: usize = 512;
-
-/// Above this block length (rates that share no large factor with 48 kHz) the
-/// Fourier engine would wait too long, and a windowed sinc is used.
-const LONGEST_BLOCK: u32 = 1_024;
+/// Calls of the engine for a second of input. It waits for a whole block, and
+/// its own delay is half of one: at 13.3 ms a block, 20 ms are kept back at
+/// most, so that sound that comes in pieces of a hop is one piece late and no
+/// more. Smaller blocks cost more and pass less of the highest octave.
+const BLOCKS_PER_SECOND: u32 = 75;
 
 /// Taps of the sinc for odd rates: flat to 90 % of the band.
 const SINC_TAPS: usize = 128;
@@ -38,6 +36,8 @@ pub struct UnsupportedRate(pub u32);
 pub struct Resampler {
     engine: Option<Box<dyn Engine<f32>>>,
     from: u32,
+    /// Input samples for one call of the engine; 0 without one.
+    block: usize,
     waiting: Vec<f32>,
     /// Samples pushed since the start of the stream.
     taken: i64,
@@ -59,6 +59,9 @@ impl Resampler {
         let engine = engine(from)?;
         let delay = engine.as_ref().map_or(0, |engine| engine.output_delay());
         Ok(Self {
+            block: engine
+                .as_ref()
+                .map_or(0, |engine| engine.input_frames_max()),
             engine,
             from,
             waiting: Vec::new(),
@@ -91,9 +94,8 @@ impl Resampler {
         let total = media::MediaTime::rescale(self.taken, self.from);
         let missing = usize::try_from(total - self.given).unwrap_or(0);
         let mut out = Vec::with_capacity(missing);
-        while out.len() < missing && self.engine.is_some() {
-            let silence = self.waiting.len() + BLOCK;
-            self.waiting.resize(silence, 0.0);
+        while out.len() < missing && self.block > 0 {
+            self.waiting.resize(self.waiting.len() + self.block, 0.0);
             self.drain(&mut out);
         }
         out.truncate(missing);
@@ -139,12 +141,17 @@ fn engine(from: u32) -> Result<Option<Box<dyn Engine<f32>>>, UnsupportedRate> {
         return Ok(None);
     }
     let shortest = from / gcd(from, TO);
-    let engine: Box<dyn Engine<f32>> = if shortest <= LONGEST_BLOCK {
+    // The Fourier engine is centred in its block, which must be even and a
+    // multiple of the shortest. For rates that share no large factor with
+    // 48 kHz that is too long, and a windowed sinc is used.
+    let unit = shortest * (1 + shortest % 2);
+    let block = from / BLOCKS_PER_SECOND;
+    let engine: Box<dyn Engine<f32>> = if unit <= block {
         Box::new(
             Fft::new_custom(
                 from as usize,
                 TO as usize,
-                BLOCK,
+                (block - block % unit) as usize,
                 1,
                 1,
                 WindowFunction::BlackmanHarris2,
@@ -158,7 +165,7 @@ fn engine(from: u32) -> Result<Option<Box<dyn Engine<f32>>>, UnsupportedRate> {
                 f64::from(TO) / f64::from(from),
                 1.0,
                 &SincInterpolationParameters::new(SINC_TAPS, WindowFunction::BlackmanHarris2),
-                BLOCK,
+                block as usize,
                 1,
                 FixedAsync::Input,
             )
@@ -214,8 +221,26 @@ mod tests {
                 .map(|n| (out[n] - ideal[n]).abs())
                 .fold(0.0, f32::max);
             // The sinc is centred to the nearest sample only: 10 µs.
-            let most = if rate == 44_101 { 0.04 } else { 2e-3 };
+            let sinc = [11_025, 44_101].contains(&rate);
+            let most = if sinc { 0.04 } else { 2e-3 };
             assert!(error < most, "{rate} Hz is off by {error}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_a_hop_are_late_by_one_at_most() {
+        for rate in [
+            8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 96_000,
+        ] {
+            let sound = tone(rate, rate as usize);
+            let mut resampler = Resampler::new(rate).unwrap();
+            let (mut pushed, mut out) = (0, 0);
+            for piece in sound.chunks(rate as usize / 50) {
+                pushed += piece.len() as i64;
+                out += resampler.push(piece).len() as i64;
+                let late = media::MediaTime::rescale(pushed, rate) - out;
+                assert!(late <= media::HOP as i64, "{late} at {rate} Hz");
+            }
         }
     }
 
