@@ -5,6 +5,7 @@ use axum::Json;
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use engine::background;
 use engine::{RequestError, SpeakError, ViewError};
 use serde::Serialize;
 use transport::{FragmentError, OfferError};
@@ -241,10 +242,13 @@ impl From<RequestError> for Problem {
         let code = match &error {
             RequestError::UnknownVoice { .. } => Code::UnknownVoice,
             RequestError::UnknownAvatar { .. } => Code::UnknownAvatar,
-            RequestError::Size { .. } | RequestError::Range { .. } | RequestError::Scene(_) => {
-                Code::InvalidRequest
+            RequestError::Full { .. } | RequestError::Background(background::Error::Full) => {
+                Code::TooManySessions
             }
-            RequestError::Full { .. } => Code::TooManySessions,
+            RequestError::Size { .. }
+            | RequestError::Range { .. }
+            | RequestError::Scene(_)
+            | RequestError::Background(_) => Code::InvalidRequest,
             RequestError::Draining => Code::ShuttingDown,
             RequestError::Taken => Code::Conflict,
             RequestError::Voice { .. } => Code::VoiceUnavailable,

@@ -9,6 +9,8 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
+use bytes::Bytes;
+use engine::background::Source;
 use engine::{Handle, LipSyncDelay, Request};
 use media::Turn;
 use serde::{Deserialize, Serialize};
@@ -28,8 +30,8 @@ use crate::state::State;
 use crate::time::rfc3339;
 use crate::vendor::address::Address;
 
-/// A session's request may hold a background picture of some 3 MB.
-const LONGEST_REQUEST: usize = 4 << 20;
+/// A session's request may hold a background of some 12 MB.
+const LONGEST_REQUEST: usize = 16 << 20;
 
 /// A session to be made. Everything has a default.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -111,6 +113,9 @@ pub(crate) enum Background {
     Colour(String),
     /// A PNG or JPEG file, base64; cut to fill the picture.
     Image(String),
+    /// An MP4 (H.264, without its sound) or animated GIF, base64; cut to fill
+    /// the picture and played over and over.
+    Video(String),
 }
 
 impl From<Framing> for face::scene::Framing {
@@ -127,21 +132,24 @@ impl From<Framing> for face::scene::Framing {
     }
 }
 
-impl TryFrom<Background> for face::scene::Background {
+impl TryFrom<Background> for Source {
     type Error = Problem;
 
     fn try_from(wanted: Background) -> Result<Self, Problem> {
         match wanted {
             Background::Colour(text) => Self::colour(&text)
                 .ok_or_else(|| Problem::invalid("a colour is written like #204060")),
-            Background::Image(text) => {
-                let bytes = base64::engine::general_purpose::STANDARD
-                    .decode(text)
-                    .map_err(|e| Problem::invalid(format!("the background is no base64: {e}")))?;
-                Self::image(&bytes).map_err(|e| Problem::invalid(e.to_string()))
-            }
+            Background::Image(text) => Ok(Self::Image(file(&text)?)),
+            Background::Video(text) => Ok(Self::Video(file(&text)?)),
         }
     }
+}
+
+fn file(text: &str) -> Result<Bytes, Problem> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+    let bytes =
+        bytes.map_err(|error| Problem::invalid(format!("the background is no base64: {error}")))?;
+    Ok(bytes.into())
 }
 
 /// Look-ahead of a mouth that follows pushed sound.

@@ -1,12 +1,16 @@
-//! Pictures to H.264 and sound to Opus, and back again for posters and tests.
+//! Pictures to H.264 and sound to Opus, and back again for backgrounds and
+//! tests; and both to what loses nothing, for files with transparency.
 //!
 //! [`h264::Encoder`] and [`opus::Encoder`] stand behind the seams
-//! [`media::seam::VideoEncoder`] and [`media::seam::AudioEncoder`]. Both give
+//! [`media::seam::VideoEncoder`] and [`media::seam::AudioEncoder`], and so do
+//! [`png::Encoder`] and [`pcm::Encoder`]. All give
 //! the same bytes for the same input, however often and wherever they run on
 //! the same build, so that a rendering can be repeated.
 
 pub mod h264;
 pub mod opus;
+pub mod pcm;
+pub mod png;
 
 /// What can go wrong below the seams of this room.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,9 @@ pub enum Error {
     /// The H.264 encoder refused an option.
     #[error("openh264 refused the bit rate {0} bit/s")]
     Bitrate(u32),
+    /// A PNG could not be written.
+    #[error("png: {0}")]
+    Png(#[from] image::ImageError),
     /// The Opus library refused.
     #[error("opus: {0}")]
     Opus(#[from] ::opus::Error),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use face::avatars::Origin;
 use face::scene::{Background, Framing};
 use face::{Avatar, Scene};
-use media::seam::{MouthSource, Voice};
+use media::seam::{AudioEncoder, MouthSource, VideoEncoder, Voice};
 use media::speech::TimingQuality;
 use serde::{Deserialize, Serialize};
 use session::{Limits, Parts};
 use thiserror::Error;
 
 use crate::align;
+use crate::background::{self, Backgrounds, Source};
 use crate::settings::Settings;
 
 /// Longest side of a picture, pixels, and with it the largest encoder.
@@ -36,6 +37,8 @@ pub struct Rooms {
     pub mouth: Arc<lipsync::Model>,
     /// The avatars.
     pub avatars: Arc<face::Avatars>,
+    /// The moving backgrounds that sessions show.
+    pub backgrounds: Arc<Backgrounds>,
 }
 
 impl Rooms {
@@ -88,7 +91,7 @@ pub struct Request {
     pub framing: Framing,
     /// What is behind the person.
     #[serde(skip)]
-    pub background: Background,
+    pub background: Source,
 }
 
 /// Why a session could not be made.
@@ -124,6 +127,9 @@ pub enum RequestError {
     /// The avatar cannot be framed or placed like that.
     #[error(transparent)]
     Scene(face::Error),
+    /// The background cannot be used.
+    #[error(transparent)]
+    Background(#[from] background::Error),
     /// Another number is out of its range.
     #[error("{field} is {value}; it may be {range}")]
     Range {
@@ -238,21 +244,24 @@ impl Plan {
             let known = rooms.avatars.list().iter().map(|a| a.id.clone()).collect();
             return Err(RequestError::UnknownAvatar { id: avatar, known });
         };
-        let scene = Scene {
-            width,
-            height,
+        let mut scene = Scene {
             framing: request.framing,
-            background: request.background,
+            ..Scene::new(width, height)
         };
-        rooms
-            .avatars
-            .check(&avatar, &scene)
-            .map_err(RequestError::Scene)?;
+        let check = |scene: &Scene| {
+            let checked = rooms.avatars.check(&avatar, scene);
+            checked.map_err(RequestError::Scene)
+        };
+        check(&scene)?;
         let voice = request
             .voice
             .or_else(|| chosen_voice(rooms, &face))
             .unwrap_or_else(|| settings.default_voice.clone());
         check_voice(rooms, &voice)?;
+        // Last, since it may take seconds.
+        let size = (width, height);
+        scene.background = rooms.backgrounds.read(request.background, size)?;
+        check(&scene)?;
         Ok(Self {
             avatar,
             voice,
@@ -267,13 +276,12 @@ impl Plan {
         })
     }
 
-    /// Makes the rooms of one pipeline.
+    /// Makes the rooms of a pipeline that gives H.264 and Opus.
     pub fn parts(&self, rooms: &Rooms) -> Result<Parts, RequestError> {
+        if self.is_transparent() {
+            return Err(background::Error::Transparent.into());
+        }
         let internal = |e: media::seam::Cause| RequestError::Internal(e);
-        let renderer = rooms
-            .avatars
-            .renderer(&self.avatar, &self.scene, self.seed)
-            .map_err(|e| internal(e.into()))?;
         let video = codec::h264::Encoder::new(codec::h264::Settings {
             bitrate: self.bitrate,
             ..codec::h264::Settings::for_size(self.width, self.height)
@@ -281,6 +289,32 @@ impl Plan {
         .map_err(|e| internal(e.into()))?;
         let audio = codec::opus::Encoder::new(codec::opus::Settings::default())
             .map_err(|e| internal(e.into()))?;
+        self.around(rooms, Box::new(video), Box::new(audio))
+    }
+
+    /// Whether its pictures have an alpha.
+    #[must_use]
+    pub fn is_transparent(&self) -> bool {
+        self.scene.background == Background::Transparent
+    }
+
+    /// Makes the rooms of a pipeline for [`record::frames`]: PNG files and
+    /// samples.
+    pub fn files(&self, rooms: &Rooms) -> Result<Parts, RequestError> {
+        let video = Box::new(codec::png::Encoder::default());
+        self.around(rooms, video, Box::new(codec::pcm::Encoder))
+    }
+
+    fn around(
+        &self,
+        rooms: &Rooms,
+        video: Box<dyn VideoEncoder>,
+        audio: Box<dyn AudioEncoder>,
+    ) -> Result<Parts, RequestError> {
+        let renderer = rooms
+            .avatars
+            .renderer(&self.avatar, &self.scene, self.seed)
+            .map_err(|e| RequestError::Internal(e.into()))?;
         let delay = match self.lip_sync {
             LipSyncDelay::Balanced => lipsync::Delay::Balanced,
             LipSyncDelay::LowLatency => lipsync::Delay::LowLatency,
@@ -296,8 +330,8 @@ impl Plan {
         Ok(Parts {
             lip_sync: Box::new(lip_sync),
             renderer,
-            video: Box::new(video),
-            audio: Box::new(audio),
+            video,
+            audio,
         })
     }
 }

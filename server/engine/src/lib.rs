@@ -11,6 +11,7 @@
 
 mod align;
 pub mod assemble;
+pub mod background;
 mod events;
 mod handle;
 mod hear;

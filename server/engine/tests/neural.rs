@@ -49,6 +49,7 @@ fn rooms(folder: &Path) -> (Rooms, String) {
         voices: Arc::new(voices.unwrap()),
         mouth: Arc::new(lipsync::Model::load(&models().join("lipsync/lipsync.onnx")).unwrap()),
         avatars: Arc::new(avatars),
+        backgrounds: Arc::default(),
     };
     (rooms, avatar.id.clone())
 }

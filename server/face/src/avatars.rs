@@ -10,10 +10,11 @@ use media::seam::{RenderError, Renderer};
 use media::{FaceControls, MediaTime, Picture};
 use thiserror::Error;
 
+use crate::ground::Ground;
 use crate::neural::{self, Network};
 use crate::package::{self, Package};
 use crate::photo::{self, Figure};
-use crate::scene::{Background, Scene};
+use crate::scene::{Behind, Scene};
 use crate::vector::{self, Cast};
 
 use prepared::Prepared;
@@ -44,8 +45,9 @@ pub enum Error {
     /// The file of a background cannot be read.
     #[error("the background cannot be read: {0}")]
     Decode(String),
-    /// The background is no picture.
-    #[error("the background is no whole picture")]
+    /// The background is no picture, or a clip that is not as large as the
+    /// screen.
+    #[error("the background is no whole picture, or no clip of this size")]
     Background,
     /// This avatar cannot stand before this background.
     #[error("the background of \"{id}\" cannot be replaced: {why}")]
@@ -421,7 +423,7 @@ impl Avatars {
     pub fn check(&self, id: &str, scene: &Scene) -> Result<(), Error> {
         scene.check()?;
         match self.find(id)?.art {
-            Art::Vector(_) => check_drawn(id, scene),
+            Art::Vector(_) => Ok(()),
             Art::Photo(package) => check_background(&package, scene),
         }
     }
@@ -435,14 +437,16 @@ impl Avatars {
         scene.check()?;
         match self.find(id)?.art {
             Art::Vector(cast) => {
-                check_drawn(id, scene)?;
-                let layers = self.prepared.layers(cast, scene);
-                Ok(Box::new(vector::Presenter::new(layers, seed)))
+                let layers = self.prepared.layers(cast, scene.stage());
+                let ground = Ground::of(scene);
+                Ok(Box::new(vector::Presenter::new(layers, seed).on(ground)))
             }
             Art::Photo(package) => {
                 check_background(&package, scene)?;
-                let figure = self.prepared.figure(&package, scene);
-                Ok(presenter(figure, &package, seed, |settings, bytes| {
+                let figure = self.prepared.figure(&package, scene.stage());
+                let photo = photo::Presenter::new(figure, seed);
+                let ground = Ground::of(scene);
+                Ok(presenter(photo, ground, &package, |settings, bytes| {
                     self.prepared.network(&package, settings, bytes)
                 }))
             }
@@ -457,8 +461,10 @@ impl Avatars {
     pub fn draft(package: &Package, scene: &Scene, seed: u64) -> Result<Box<dyn Renderer>, Error> {
         scene.check()?;
         check_background(package, scene)?;
-        let figure = Arc::new(Figure::new(package.portrait(), scene));
-        Ok(presenter(figure, package, seed, |settings, bytes| {
+        let figure = Arc::new(Figure::new(package.portrait(), &scene.stage()));
+        let photo = photo::Presenter::new(figure, seed);
+        let ground = Ground::of(scene);
+        Ok(presenter(photo, ground, package, |settings, bytes| {
             Network::load(bytes, settings.kind, settings.range).map(Arc::new)
         }))
     }
@@ -477,7 +483,7 @@ impl Avatars {
                 let mut face = FaceControls::rest(MediaTime::ZERO);
                 face.set(MouthSmileLeft, 0.35);
                 face.set(MouthSmileRight, 0.35);
-                let layers = self.prepared.layers(cast, &scene);
+                let layers = self.prepared.layers(cast, scene.stage());
                 let mut presenter = vector::Presenter::new(layers, 0);
                 presenter.show(&face);
                 presenter
@@ -494,21 +500,20 @@ impl Avatars {
 
 /// Draws a photo avatar, with its network if there is one and it loads.
 fn presenter(
-    figure: Arc<Figure>,
+    photo: photo::Presenter,
+    ground: Ground,
     package: &Package,
-    seed: u64,
     load: impl FnOnce(&neural::Settings, &[u8]) -> Result<Arc<Network>, neural::Error>,
 ) -> Box<dyn Renderer> {
-    let photo = photo::Presenter::new(figure, seed);
     let Some((settings, bytes)) = package.network() else {
-        return Box::new(photo);
+        return Box::new(photo.on(ground));
     };
     match load(settings, bytes) {
-        Ok(network) => Box::new(neural::Presenter::new(photo, network, settings)),
+        Ok(network) => Box::new(neural::Presenter::new(photo, network, settings, ground)),
         Err(error) => {
             let avatar = &package.meta().id;
             tracing::warn!(%error, avatar, "the avatar's network cannot be used; its mouth is drawn without it");
-            Box::new(photo)
+            Box::new(photo.on(ground))
         }
     }
 }
@@ -596,18 +601,8 @@ fn taken(entries: &[Entry], id: &str) -> bool {
     entries.iter().any(|entry| entry.avatar.id == id)
 }
 
-fn check_drawn(id: &str, scene: &Scene) -> Result<(), Error> {
-    if matches!(scene.background, Background::Clip(_)) {
-        return Err(Error::Fixed {
-            id: id.to_owned(),
-            why: "a drawn presenter stands before a colour or a picture, not a clip",
-        });
-    }
-    Ok(())
-}
-
 fn check_background(package: &Package, scene: &Scene) -> Result<(), Error> {
-    if *scene.behind() == Background::Own || package.portrait().person.is_some() {
+    if scene.stage().behind == Behind::Own || package.portrait().person.is_some() {
         return Ok(());
     }
     Err(Error::Fixed {

@@ -46,7 +46,7 @@ pub(crate) fn preview(package: &Package, side: usize) -> Rgb {
         },
         ..Scene::new(side, side)
     };
-    let figure = Arc::new(Figure::new(package.portrait(), &scene));
+    let figure = Arc::new(Figure::new(package.portrait(), &scene.stage()));
     let mut presenter = Presenter::new(figure, 0);
     let mut face = FaceControls::rest(MediaTime::ZERO);
     face.set(MouthSmileLeft, 0.3);

@@ -25,13 +25,61 @@ impl<'a> Source<'a> {
 
 /// A picture cut to fill `width` x `height`, 3 bytes a pixel.
 pub(crate) fn cover(picture: &Rgb, width: usize, height: usize) -> Vec<u8> {
-    let (wide, tall) = (picture.width as f32, picture.height as f32);
+    let (first, step) = covering((picture.width, picture.height), (width, height));
+    resample(Source::of(picture), first, step, width, height)
+}
+
+/// Where the first pixel of a screen lies in a source that is cut to fill it,
+/// and how far the next one is.
+fn covering(source: (usize, usize), (width, height): (usize, usize)) -> ((f32, f32), f32) {
+    let (wide, tall) = (source.0 as f32, source.1 as f32);
     let step = (wide / width as f32).min(tall / height as f32);
     let first = (
         (wide - step * width as f32) / 2.0 + 0.5 * step,
         (tall - step * height as f32) / 2.0 + 0.5 * step,
     );
-    resample(Source::of(picture), first, step, width, height)
+    (first, step)
+}
+
+/// Cuts planes of one size to fill another, as [`cover`] does pictures; for many
+/// of them.
+pub(crate) struct Planes {
+    stride: usize,
+    columns: Vec<Tap>,
+    rows: Vec<Tap>,
+}
+
+impl Planes {
+    pub fn new(source: (usize, usize), size: (usize, usize)) -> Self {
+        let (first, step) = covering(source, size);
+        Self {
+            stride: source.0,
+            columns: taps(source.0, first.0, step, size.0),
+            rows: taps(source.1, first.1, step, size.1),
+        }
+    }
+
+    /// Scales a plane of the source's size.
+    pub fn scale(&self, plane: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.columns.len() * self.rows.len());
+        let mut line = vec![0.0_f32; self.stride];
+        for row in &self.rows {
+            // Whole rows first: these loops are the ones that vectorise.
+            line.fill(0.0);
+            for (&at, &share) in row.at.iter().zip(&row.share) {
+                let source = &plane[at * self.stride..(at + 1) * self.stride];
+                for (sum, &value) in line.iter_mut().zip(source) {
+                    *sum += share * f32::from(value);
+                }
+            }
+            out.extend(self.columns.iter().map(|column| {
+                let parts = column.at.iter().zip(&column.share);
+                let sum: f32 = parts.map(|(&at, &share)| share * line[at]).sum();
+                sum.round().clamp(0.0, 255.0) as u8
+            }));
+        }
+        out
+    }
 }
 
 /// Resamples a source with a Catmull-Rom cubic that widens when it shrinks,

@@ -3,12 +3,12 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use image::codecs::gif::GifDecoder;
-use image::{AnimationDecoder, ImageDecoder, ImageFormat, ImageReader, Limits};
-use media::{CLOCK_HZ, Picture, Rect};
+use image::{ImageFormat, ImageReader, Limits};
+use media::{Picture, Rect};
 use serde::Deserialize;
 
 use crate::avatars::Error;
+use crate::clip::Clip;
 use crate::package::Rgb;
 
 /// Smallest and largest side of a picture, pixels.
@@ -79,11 +79,13 @@ pub enum Background {
     /// What the avatar brings along.
     #[default]
     Own,
+    /// Nothing: pictures have an alpha. In a circle that is so around it.
+    Transparent,
     /// One colour, sRGB.
     Colour([u8; 3]),
     /// A picture, cut to fill the frame.
     Image(Arc<Rgb>),
-    /// Moving pictures, played over and over.
+    /// Moving pictures as large as the screen, played over and over.
     Clip(Arc<Clip>),
 }
 
@@ -91,9 +93,15 @@ pub enum Background {
 const MAX_SIDE: u32 = 8_192;
 /// Memory that decoding a background may take, bytes.
 const MAX_ALLOC: u64 = 512 << 20;
-/// Most pixels of all pictures of a clip together, and most pictures: each is
-/// kept at the size of the screen.
-const MAX_CLIP: (u64, usize) = (64 << 20, 150);
+
+/// What a file of a background may hold.
+pub(crate) fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_ALLOC);
+    limits
+}
 
 impl Background {
     /// A colour written as `#rrggbb`.
@@ -113,17 +121,13 @@ impl Background {
     /// # Errors
     /// [`Error::Decode`].
     pub fn image(bytes: &[u8]) -> Result<Self, Error> {
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MAX_SIDE);
-        limits.max_image_height = Some(MAX_SIDE);
-        limits.max_alloc = Some(MAX_ALLOC);
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
             .map_err(|e| Error::Decode(e.to_string()))?;
         if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
             return Err(Error::Decode("it is neither PNG nor JPEG".into()));
         }
-        reader.limits(limits);
+        reader.limits(limits());
         let image = reader.decode().map_err(|e| Error::Decode(e.to_string()))?;
         let image = image.into_rgb8();
         Ok(Self::Image(Arc::new(Rgb {
@@ -132,55 +136,6 @@ impl Background {
             data: image.into_raw(),
         })))
     }
-
-    /// Moving pictures from the bytes of an animated GIF. All are shown as
-    /// long as the first.
-    ///
-    /// # Errors
-    /// [`Error::Decode`], also for what would take too much memory.
-    pub fn clip(bytes: &[u8]) -> Result<Self, Error> {
-        let bad = |e: image::ImageError| Error::Decode(e.to_string());
-        let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(bad)?;
-        let (width, height) = decoder.dimensions();
-        let (most_pixels, most) = MAX_CLIP;
-        let area = u64::from(width) * u64::from(height);
-        let mut pictures = Vec::new();
-        let mut each = 0;
-        for frame in decoder.into_frames() {
-            if pictures.len() == most || area * (pictures.len() as u64 + 1) > most_pixels {
-                return Err(Error::Decode(format!(
-                    "a clip may have {most} pictures and {most_pixels} pixels in all"
-                )));
-            }
-            let frame = frame.map_err(bad)?;
-            if pictures.is_empty() {
-                let (numerator, denominator) = frame.delay().numer_denom_ms();
-                each = i64::from(numerator) * CLOCK_HZ / (1000 * i64::from(denominator.max(1)));
-            }
-            let image = image::DynamicImage::from(frame.into_buffer()).into_rgb8();
-            pictures.push(Rgb {
-                width: image.width() as usize,
-                height: image.height() as usize,
-                data: image.into_raw(),
-            });
-        }
-        // Browsers play what names no pace at ten pictures a second.
-        let each = if each <= CLOCK_HZ / 100 {
-            CLOCK_HZ / 10
-        } else {
-            each
-        };
-        Ok(Self::Clip(Arc::new(Clip { pictures, each })))
-    }
-}
-
-/// A silent clip as a background. All pictures have the same size.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Clip {
-    /// At least one.
-    pub pictures: Vec<Rgb>,
-    /// How long each is shown, samples of the media clock; positive.
-    pub each: i64,
 }
 
 /// Everything about a picture but the person.
@@ -212,21 +167,25 @@ impl Scene {
         (self.width, self.height)
     }
 
-    /// What is behind the person. In a circle a colour is around the circle,
-    /// and the avatar's own background inside.
-    pub(crate) fn behind(&self) -> &Background {
-        match (&self.background, self.framing.shot) {
-            (Background::Colour(_), Shot::Circle) => &Background::Own,
-            (background, _) => background,
-        }
-    }
-
-    /// The colour around a circle.
-    pub(crate) fn around(&self) -> Option<[u8; 3]> {
-        match (&self.background, self.framing.shot) {
-            (Background::Colour(colour), Shot::Circle) => Some(*colour),
-            (_, Shot::Circle) => Some([255; 3]),
-            _ => None,
+    /// What is prepared of it.
+    pub(crate) fn stage(&self) -> Stage {
+        let circle = self.framing.shot == Shot::Circle;
+        // In a circle a colour, or nothing, is around the circle, and the
+        // avatar's own background inside.
+        let (behind, around) = match &self.background {
+            Background::Own => (Behind::Own, WHITE),
+            Background::Transparent if circle => (Behind::Own, CLEAR),
+            Background::Transparent => (Behind::Open, CLEAR),
+            Background::Colour([r, g, b]) if circle => (Behind::Own, [*r, *g, *b, 255]),
+            Background::Colour(colour) => (Behind::Colour(*colour), WHITE),
+            Background::Image(image) => (Behind::Image(image.clone()), WHITE),
+            Background::Clip(_) => (Behind::Open, WHITE),
+        };
+        Stage {
+            size: self.size(),
+            framing: self.framing,
+            behind,
+            around: circle.then_some(around),
         }
     }
 
@@ -246,22 +205,41 @@ impl Scene {
             return Err(Error::Framing("position", POSITIONS));
         }
         let whole = match &self.background {
-            Background::Own | Background::Colour(_) => true,
+            Background::Own | Background::Transparent | Background::Colour(_) => true,
             Background::Image(image) => is_picture(image),
-            Background::Clip(clip) => {
-                clip.each > 0
-                    && !clip.pictures.is_empty()
-                    && clip
-                        .pictures
-                        .iter()
-                        .all(|p| is_picture(p) && p.size() == clip.pictures[0].size())
-            }
+            Background::Clip(clip) => clip.size() == self.size(),
         };
         if !whole {
             return Err(Error::Background);
         }
         Ok(())
     }
+}
+
+/// What is prepared of a scene once and shared by all that show it: all but the
+/// pictures of a clip, which are laid behind each frame and go with the last
+/// session that shows them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stage {
+    pub size: (usize, usize),
+    pub framing: Framing,
+    pub behind: Behind,
+    /// What is around a circle, if there is one: premultiplied RGBA.
+    pub around: Option<[u8; 4]>,
+}
+
+const WHITE: [u8; 4] = [255; 4];
+const CLEAR: [u8; 4] = [0; 4];
+
+/// What is drawn behind the person.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Behind {
+    /// What the avatar brings along.
+    Own,
+    Colour([u8; 3]),
+    Image(Arc<Rgb>),
+    /// Nothing: pixels are left clear.
+    Open,
 }
 
 fn is_picture(picture: &Rgb) -> bool {

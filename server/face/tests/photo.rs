@@ -6,8 +6,8 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use face::package::Rgb;
-use face::scene::{Background, Clip, Shot};
+use face::clip::Clip;
+use face::scene::{Background, Shot};
 use face::{Avatars, Error, Package, Scene};
 use media::Blendshape as B;
 use media::seam::Renderer;
@@ -213,17 +213,20 @@ fn the_background_is_replaced() {
     let middle = picture.y[110 * 480 + 240];
     assert!(middle > 100, "{middle}");
 
-    let flat = |value: u8| Rgb {
-        width: 8,
-        height: 8,
-        data: vec![value; 192],
+    let flat = |luma: u8| {
+        let mut picture = Picture::black(480, 256);
+        picture.y.fill(luma);
+        picture
     };
-    scene.background = Background::Clip(Arc::new(Clip {
-        pictures: vec![flat(0), flat(255)],
-        each: FRAME,
-    }));
+    let clip = Clip::new(vec![flat(16), flat(235)], FRAME).unwrap();
+    scene.background = Background::Clip(Arc::new(clip));
     let corner = |n: i64| shown(&scene, MediaTime(n * FRAME)).y[0];
     assert_eq!([0, 1, 2, 3].map(corner), [16, 235, 16, 235]);
+    // A clip for another screen is none.
+    let mut other = scene.clone();
+    other.width = 512;
+    let refused = Avatars::draft(&PACKAGE, &other, 1).err();
+    assert_eq!(refused, Some(Error::Background));
 
     let mut portrait = sitter::portrait();
     portrait.person = None;

@@ -8,9 +8,10 @@ use crate::time::{MediaTime, Turn};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Track {
     /// H.264, Annex B byte stream (ITU-T H.264 Annex B), parameter sets in
-    /// front of each key frame.
+    /// front of each key frame; PNG files where pictures go into a folder.
     Video,
-    /// Opus (RFC 6716), one 20 ms frame, mono.
+    /// Opus (RFC 6716), one 20 ms frame, mono; signed 16-bit samples where
+    /// pictures go into a folder.
     Audio,
 }
 

@@ -106,6 +106,9 @@ pub struct Picture {
     pub u: Vec<u8>,
     /// Red difference, `width / 2 * height / 2`.
     pub v: Vec<u8>,
+    /// How opaque each pixel is, `width * height`, if not all of them are
+    /// opaque. The colours are straight: not multiplied by it.
+    pub alpha: Option<Vec<u8>>,
 }
 
 impl Picture {
@@ -134,6 +137,7 @@ impl Picture {
             y: vec![16; width * height],
             u: vec![128; chroma],
             v: vec![128; chroma],
+            alpha: None,
         }
     }
 

@@ -150,13 +150,13 @@ pub struct EncodeError(#[source] pub Cause);
 /// One encoded picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedPicture {
-    /// Annex B access unit.
+    /// Annex B access unit, or a whole file of a picture.
     pub data: Bytes,
     /// Whether decoding can begin here.
     pub key: bool,
 }
 
-/// Pictures to H.264, one per session, no reordering.
+/// Pictures to H.264, or to files of pictures; one per session, no reordering.
 pub trait VideoEncoder: Send {
     /// Encodes one picture; `key` asks for a key frame with parameter sets.
     ///
@@ -164,14 +164,15 @@ pub trait VideoEncoder: Send {
     /// [`EncodeError`].
     fn encode(&mut self, picture: &Picture, key: bool) -> Result<EncodedPicture, EncodeError>;
 
-    /// Changes the target rate, bit/s, from the next picture on.
+    /// Changes the target rate, bit/s, from the next picture on. Ignored by
+    /// those that lose nothing.
     ///
     /// # Errors
     /// [`EncodeError`] when the encoder refuses the rate.
     fn set_bitrate(&mut self, bits_per_second: u32) -> Result<(), EncodeError>;
 }
 
-/// Sound to Opus, one per session.
+/// Sound to Opus, or to samples for a file; one per session.
 pub trait AudioEncoder: Send {
     /// Encodes one hop of mono sound.
     ///

@@ -80,6 +80,7 @@ impl Lane {
             offset: 0,
             size: size as u32,
             duration,
+            shift: 0,
             key: packet.track == Track::Audio || packet.key,
         });
         self.length += u64::from(duration);

@@ -6,6 +6,8 @@
 //! closed, the file is rewritten with its index in front, so that it can be
 //! played and sought while it is still being downloaded. A [`Store`] is a
 //! directory of recordings; [`Store::repair`] finishes what a crash left.
+//! [`frames`] is another kind of file: a picture each, for those that MP4 cannot
+//! hold.
 //!
 //! ```text
 //! <id>.mp4.part   being recorded (fragmented)
@@ -25,6 +27,7 @@
 
 mod finish;
 mod fragment;
+pub mod frames;
 pub mod mp4;
 pub mod read;
 mod recorder;

@@ -19,6 +19,10 @@ pub struct Sample {
     pub size: u32,
     /// How long it lasts, in the track's timescale.
     pub duration: u32,
+    /// How much later it is shown than the durations before it say, in the
+    /// track's timescale: pictures may be stored in another order than they are
+    /// shown in (§8.6.1.3). Always zero in recordings.
+    pub shift: i32,
     /// Whether decoding can begin here.
     pub key: bool,
 }

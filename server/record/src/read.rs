@@ -1,8 +1,10 @@
-//! Reading recordings, fragmented or finished: for repair, for tools, and for
-//! tests.
+//! Reading MP4, fragmented or finished: recordings, for repair, for tools, and
+//! for tests, and videos from elsewhere.
 //!
 //! Nothing in a file is trusted. Memory is bounded by the length of the file
 //! (each sample takes at least one byte of it) and by [`MAX_SAMPLES`].
+
+mod index;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -12,7 +14,7 @@ use media::Track;
 use thiserror::Error;
 
 use crate::mp4::boxes::Fields;
-use crate::mp4::{Coding, Edit, Opus, Sample, avc};
+use crate::mp4::{Coding, Edit, Sample, avc};
 use crate::walk::{self, Step};
 
 /// Most samples that are read from a file: 60 hours at 75 packets a second.
@@ -23,6 +25,9 @@ const MAX_MOOF: u64 = 16 << 20;
 
 /// Largest index that is read, bytes: what [`MAX_SAMPLES`] need at most.
 const MAX_MOOV: u64 = 512 << 20;
+
+/// Most codings that [`Movie::others`] tells of.
+pub const MAX_OTHERS: usize = 8;
 
 /// Why a file could not be read.
 #[derive(Debug, Error)]
@@ -46,7 +51,10 @@ pub struct TrackInfo {
     pub timescale: u32,
     /// Where it lies on the movie's time line.
     pub edit: Edit,
-    /// All samples in decoding order, which is the order of showing.
+    /// Quarter turns clockwise by which pictures are to be turned, 0..=3: phones
+    /// store upright videos lying.
+    pub turns: u8,
+    /// All samples in decoding order.
     pub samples: Vec<Sample>,
     /// Where the next fragment is expected, on the track's own time line.
     end: u64,
@@ -69,12 +77,12 @@ impl TrackInfo {
     }
 
     /// When each sample is shown or its sound begins to be heard, in the
-    /// track's timescale from the movie's beginning. Negative times are cut
-    /// off by players.
+    /// track's timescale from the movie's beginning, in decoding order. Negative
+    /// times are cut off by players.
     pub fn times(&self) -> impl Iterator<Item = i64> + '_ {
         let mut at = self.edit.delay as i64 - self.edit.from as i64;
         self.samples.iter().map(move |sample| {
-            let now = at;
+            let now = at + i64::from(sample.shift);
             at += i64::from(sample.duration);
             now
         })
@@ -90,6 +98,9 @@ pub struct Movie<R> {
     pub fragmented: bool,
     /// Its tracks; those in other codings are left out.
     pub tracks: Vec<TrackInfo>,
+    /// The codings of those that were left out (§8.5.2), such as `hvc1`, at
+    /// most [`MAX_OTHERS`].
+    pub others: Vec<[u8; 4]>,
     /// Behind the last whole fragment or box, bytes. Less than the file's
     /// length when its tail is torn.
     pub whole: u64,
@@ -118,6 +129,7 @@ impl<R: Read + Seek> Movie<R> {
             length,
             fragmented: false,
             tracks: Vec::new(),
+            others: Vec::new(),
             whole: 0,
         };
         let mut budget = Budget {
@@ -138,7 +150,7 @@ impl<R: Read + Seek> Movie<R> {
                     let moov = Fields(&body);
                     movie.fragmented = moov.find(b"mvex").is_some();
                     defaults = Some(trex(moov));
-                    movie.tracks = tracks(moov, length, &mut budget)
+                    movie.tracks = index::tracks(moov, length, &mut budget, &mut movie.others)
                         .ok_or(Error::Format("its index is damaged"))?;
                 }
                 b"moof" => {
@@ -401,11 +413,12 @@ fn samples_of_run(
             _ => default.flags,
         };
         let sample_flags = field(0x400, usual)?;
-        field(0x800, 0)?; // composition offset: no reordering here
+        let shift = field(0x800, 0)? as i32;
         let sample = Sample {
             offset: *next,
             size,
             duration,
+            shift,
             key: sample_flags & 0x0001_0000 == 0,
         };
         budget.take(sample)?;
@@ -413,175 +426,6 @@ fn samples_of_run(
         *next = next.checked_add(u64::from(size))?;
     }
     Some(())
-}
-
-/// The tracks of an index, those in codings that are known.
-fn tracks(moov: Fields, length: u64, budget: &mut Budget) -> Option<Vec<TrackInfo>> {
-    let mut tracks = Vec::new();
-    for (_, trak) in moov.boxes().filter(|(kind, _)| kind == b"trak") {
-        let mut tkhd = trak.find(b"tkhd")?;
-        let (version, _) = tkhd.version()?;
-        tkhd.time(version)?;
-        tkhd.time(version)?;
-        let id = tkhd.u32()?;
-        let mdia = trak.find(b"mdia")?;
-        let mut mdhd = mdia.find(b"mdhd")?;
-        let (version, _) = mdhd.version()?;
-        mdhd.time(version)?;
-        mdhd.time(version)?;
-        let timescale = mdhd.u32()?;
-        let stbl = mdia.find(b"minf")?.find(b"stbl")?;
-        let Some(coding) = coding(stbl.find(b"stsd")?) else {
-            continue;
-        };
-        let edit = match trak.find(b"edts").and_then(|edts| edts.find(b"elst")) {
-            Some(elst) => edit(elst)?,
-            None => Edit::default(),
-        };
-        tracks.push(TrackInfo {
-            id,
-            coding,
-            timescale,
-            edit,
-            samples: samples_of_table(stbl, length, budget)?,
-            end: 0,
-        });
-    }
-    Some(tracks)
-}
-
-fn coding(mut stsd: Fields) -> Option<Coding> {
-    stsd.version()?;
-    stsd.u32()?;
-    let (kind, mut entry) = stsd.boxes().next()?;
-    match &kind {
-        b"avc1" => {
-            entry.bytes(78)?;
-            let mut avcc = entry.find(b"avcC")?;
-            avcc.bytes(4)?;
-            // Lengths of four bytes and one set of each kind are what we write.
-            if avcc.u8()? & 3 != 3 || avcc.u8()? & 0x1f != 1 {
-                return None;
-            }
-            let length = avcc.u16()?;
-            let sps = avcc.bytes(usize::from(length))?.to_vec();
-            if avcc.u8()? != 1 {
-                return None;
-            }
-            let length = avcc.u16()?;
-            let pps = avcc.bytes(usize::from(length))?.to_vec();
-            avc::Config::new(sps, pps).map(Coding::Avc)
-        }
-        b"Opus" => {
-            entry.bytes(28)?;
-            let mut dops = entry.find(b"dOps")?;
-            dops.u8()?;
-            Some(Coding::Opus(Opus {
-                channels: dops.u8()?,
-                pre_skip: dops.u16()?,
-            }))
-        }
-        _ => None,
-    }
-}
-
-fn edit(mut elst: Fields) -> Option<Edit> {
-    let (version, _) = elst.version()?;
-    let count = elst.u32()?;
-    let mut edit = Edit::default();
-    for _ in 0..count {
-        let duration = elst.time(version)?;
-        let from = elst.time(version)?;
-        elst.u32()?;
-        let empty = if version == 1 {
-            u64::MAX
-        } else {
-            u64::from(u32::MAX)
-        };
-        if from == empty {
-            edit.delay = edit.delay.checked_add(duration)?;
-        } else {
-            edit.from = from;
-            break;
-        }
-    }
-    // Beyond this no sum of times below could be trusted.
-    (edit.delay < 1 << 48 && edit.from < 1 << 48).then_some(edit)
-}
-
-/// Samples of a finished file (§8.6, §8.7).
-fn samples_of_table(stbl: Fields, length: u64, budget: &mut Budget) -> Option<Vec<Sample>> {
-    let full = |kind: &[u8; 4]| {
-        let mut body = stbl.find(kind)?;
-        body.version()?;
-        Some(body)
-    };
-    let mut stsz = full(b"stsz")?;
-    let (size, count) = (stsz.u32()?, stsz.u32()?);
-    if count as usize > budget.samples || u64::from(count) > budget.bytes {
-        return None;
-    }
-    let mut stts = full(b"stts")?;
-    stts.u32()?;
-    let mut durations = std::iter::from_fn(|| Some((stts.u32()?, stts.u32()?)))
-        .flat_map(|(run, duration)| std::iter::repeat_n(duration, run as usize));
-    let mut stsc = full(b"stsc")?;
-    stsc.u32()?;
-    let mut runs = std::iter::from_fn(move || {
-        let run = (stsc.u32()?, stsc.u32()?);
-        stsc.u32()?;
-        Some(run)
-    })
-    .peekable();
-    let (mut chunks, wide) = match full(b"co64") {
-        Some(co64) => (co64, true),
-        None => (full(b"stco")?, false),
-    };
-    chunks.u32()?;
-    let mut samples = Vec::new();
-    let mut chunk = 0;
-    let mut per_chunk = 0;
-    let mut left = 0;
-    let mut offset = 0;
-    for _ in 0..count {
-        if left == 0 {
-            chunk += 1;
-            while let Some((_, samples)) = runs.next_if(|(first, _)| *first <= chunk) {
-                per_chunk = samples;
-            }
-            left = per_chunk.checked_sub(1)?;
-            offset = if wide {
-                chunks.u64()?
-            } else {
-                u64::from(chunks.u32()?)
-            };
-        } else {
-            left -= 1;
-        }
-        let sample = Sample {
-            offset,
-            size: if size == 0 { stsz.u32()? } else { size },
-            duration: durations.next()?,
-            key: true,
-        };
-        budget.take(sample)?;
-        if !sample.is_inside(length) {
-            return None;
-        }
-        offset += u64::from(sample.size);
-        samples.push(sample);
-    }
-    if let Some(mut stss) = full(b"stss") {
-        stss.u32()?;
-        for sample in &mut samples {
-            sample.key = false;
-        }
-        while let Some(number) = stss.u32() {
-            let index = (number as usize).checked_sub(1)?;
-            samples.get_mut(index)?.key = true;
-        }
-    }
-    Some(samples)
 }
 
 /// What the head of a finished file says of its length, seconds, without

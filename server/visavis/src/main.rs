@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod fetch;
 mod logging;
+mod output;
 mod plot;
 mod rooms;
 mod say;

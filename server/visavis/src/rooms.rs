@@ -47,6 +47,7 @@ pub fn load(config: &Config) -> anyhow::Result<Rooms> {
         voices: Arc::new(voices),
         mouth,
         avatars: Arc::new(avatars(config)),
+        backgrounds: Arc::default(),
     })
 }
 

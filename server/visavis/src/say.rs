@@ -10,12 +10,12 @@ use engine::assemble::{Plan, Request};
 use engine::render::{self, Script};
 use indicatif::{ProgressBar, ProgressStyle};
 use media::{Emotion, Mood};
-use record::{Recorder, WhenFull};
 use session::Stage;
 use session::pipeline::Meter;
 use speech::wav::Wav;
 
 use crate::config::Config;
+use crate::output::Output;
 use crate::rooms;
 use crate::shown::Shown;
 
@@ -31,9 +31,10 @@ pub struct Say {
     /// Speak along with this WAV file instead of a voice
     #[arg(long)]
     audio: Option<PathBuf>,
-    /// Where the MP4 goes
-    #[arg(short, long, default_value = "out.mp4")]
-    output: PathBuf,
+    /// Where the MP4 goes [default: out.mp4]; with `--background transparent`
+    /// the folder of PNG files and sound.wav, which must be new [default: out]
+    #[arg(short, long)]
+    output: Option<PathBuf>,
     /// Picture size, such as 512x512 or 1280x720
     #[arg(long, default_value = "512x512", value_parser = size)]
     size: (usize, usize),
@@ -76,6 +77,12 @@ fn intensity(text: &str) -> Result<f32, String> {
         .ok_or_else(|| format!("'{text}' is no intensity; it may be 0 to 1"))
 }
 
+impl Say {
+    fn output(&self, default: &str) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| default.into())
+    }
+}
+
 /// Renders the video.
 pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
     let rooms = rooms::load(config)?;
@@ -100,20 +107,13 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
         },
         (None, None) => bail!("say what? give a text, or --audio"),
     };
-    let parts = plan.parts(&rooms)?;
-    // The video takes its name when it is whole; until then what stood there
-    // stays.
-    let unfinished = Unfinished::beside(&say.output);
-    unfinished.clear();
-    let recorder = Recorder::create(
-        &unfinished.video,
-        record::Settings {
-            pre_skip: parts.audio.pre_skip(),
-            when_full: WhenFull::Wait,
-        },
-    )
-    .with_context(|| format!("{} cannot be written", say.output.display()))?;
-    let handle = recorder.handle();
+    let (parts, (output, sink)) = if plan.is_transparent() {
+        (plan.files(&rooms)?, Output::folder(&say.output("out"))?)
+    } else {
+        let parts = plan.parts(&rooms)?;
+        let pre_skip = parts.audio.pre_skip();
+        (parts, Output::video(&say.output("out.mp4"), pre_skip)?)
+    };
 
     let bar = ProgressBar::new(1_000).with_style(
         ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}")
@@ -122,18 +122,13 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut costs = Costs::default();
     let mood = say.emotion.map(|e| Mood::new(e, say.intensity));
-    let rendered = render::render(parts, script, mood, Box::new(recorder), &mut costs, |p| {
+    let rendered = render::render(parts, script, mood, sink, &mut costs, |p| {
         bar.set_position((p.share * 1_000.0) as u64);
         bar.set_message(p.at.to_string());
     });
-    let status = handle.wait();
     bar.finish_and_clear();
     let (length, _) = rendered?;
-    if status.ended != Some(record::Ended::Closed) {
-        bail!("{} is incomplete: {:?}", say.output.display(), status.ended);
-    }
-    std::fs::rename(&unfinished.video, &say.output)
-        .with_context(|| format!("{} cannot be written", say.output.display()))?;
+    output.finish()?;
     let took = start.elapsed().as_secs_f64();
     let speed = length.as_secs_f64() / took;
     if say.stats {
@@ -141,45 +136,10 @@ pub fn run(config: &Config, say: &Say) -> anyhow::Result<()> {
     } else {
         println!(
             "{}: {length} in {took:.1}s ({speed:.1} times real time)",
-            say.output.display()
+            output.target().display()
         );
     }
     Ok(())
-}
-
-/// The files of a rendering that is under way. Dropping it removes what is left
-/// of them.
-struct Unfinished {
-    video: PathBuf,
-    fragments: PathBuf,
-}
-
-impl Unfinished {
-    fn beside(output: &Path) -> Self {
-        let with = |suffix: &str| {
-            let mut name = output.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        Self {
-            video: with(".rendering"),
-            fragments: with(".rendering.part"),
-        }
-    }
-
-    /// Removes what an earlier rendering left when it was killed.
-    fn clear(&self) {
-        // Mostly there is nothing; what cannot be removed is told when the
-        // recorder makes the file.
-        let _ = std::fs::remove_file(&self.video);
-        let _ = std::fs::remove_file(&self.fragments);
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        self.clear();
-    }
 }
 
 fn read_text(text: &str, most: usize) -> anyhow::Result<String> {

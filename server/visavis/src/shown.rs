@@ -1,10 +1,9 @@
 //! Flags that say how an avatar is shown.
 
-use std::path::Path;
-
 use anyhow::Context;
 use clap::Args;
-use face::scene::{Background, Framing, Shot};
+use engine::background::Source;
+use face::scene::{Framing, Shot};
 
 #[derive(Args)]
 pub struct Shown {
@@ -17,8 +16,9 @@ pub struct Shown {
     /// Shift to the right and down, of width and height, such as 0.2,0
     #[arg(long, default_value = "0,0", value_parser = position, allow_hyphen_values = true)]
     position: (f32, f32),
-    /// What is behind: a colour such as #204060, a PNG or JPEG file, or an
-    /// animated GIF [default: the avatar's own]
+    /// What is behind: a colour such as #204060, a PNG or JPEG file, or an MP4
+    /// (H.264) or animated GIF, which is played over and over; or transparent,
+    /// which makes PNG files in place of an MP4 [default: the avatar's own]
     #[arg(long)]
     background: Option<String>,
 }
@@ -32,25 +32,20 @@ impl Shown {
         }
     }
 
-    pub fn background(&self) -> anyhow::Result<Background> {
+    pub fn background(&self) -> anyhow::Result<Source> {
         let Some(text) = &self.background else {
-            return Ok(Background::Own);
+            return Ok(Source::Own);
         };
-        if let Some(colour) = Background::colour(text) {
+        if text == "transparent" {
+            return Ok(Source::Transparent);
+        }
+        if let Some(colour) = Source::colour(text) {
             return Ok(colour);
         }
         let bytes = std::fs::read(text).with_context(|| {
             format!("the background '{text}' is no colour like #204060, and cannot be read")
         })?;
-        let moving = Path::new(text)
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("gif"));
-        let read = if moving {
-            Background::clip(&bytes)
-        } else {
-            Background::image(&bytes)
-        };
-        read.with_context(|| format!("the background '{text}'"))
+        Ok(Source::file(bytes.into()))
     }
 }
 

@@ -70,3 +70,19 @@ export async function sound(path) {
   for (let at = 0; at < samples.length; at++) samples[at] = stdout.readFloatLE(at * 4);
   return samples;
 }
+
+/** One picture of a video or a picture file, as `{ width, height, rgba }`; `ms` from its beginning. */
+export async function picture(path, ms = 0) {
+  const { stdout } = await run("ffprobe", [
+    ...["-v", "error", "-select_streams", "v", "-show_entries", "stream=width,height"],
+    ...["-of", "csv=p=0", path],
+  ]);
+  const [width, height] = stdout.toString().trim().split(",").map(Number);
+  const seek = ms ? ["-ss", String(ms / 1_000)] : [];
+  const pixels = await run(
+    "ffmpeg",
+    ["-v", "error", "-i", path, ...seek, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgba", "-"],
+    { maxBuffer: MAX, encoding: "buffer" },
+  );
+  return { width, height, rgba: pixels.stdout };
+}

@@ -14,6 +14,7 @@ mod liveavatar;
 mod livekit;
 mod pages;
 mod recordings;
+mod scenes;
 mod server;
 mod sessions;
 mod socket;

@@ -46,6 +46,7 @@ static ROOMS: LazyLock<Rooms> = LazyLock::new(|| {
         voices: Arc::new(voices.unwrap()),
         mouth: Arc::new(mouth.unwrap()),
         avatars: Arc::new(face::Avatars::new()),
+        backgrounds: Arc::default(),
     }
 });
 
@@ -65,7 +66,22 @@ pub fn engine_with(limits: session::Limits) -> Engine {
     start(10, limits)
 }
 
+/// An engine of its own that shows the avatars that come with the product.
+pub fn stock_engine() -> Engine {
+    let (avatars, refused) = face::Avatars::open(Some(&models().join("faces")), None);
+    assert!(refused.is_empty(), "{refused:?}");
+    let rooms = Rooms {
+        avatars: Arc::new(avatars),
+        ..ROOMS.clone()
+    };
+    start_with(rooms, 20, session::Limits::default())
+}
+
 fn start(max_sessions: usize, limits: session::Limits) -> Engine {
+    start_with(ROOMS.clone(), max_sessions, limits)
+}
+
+fn start_with(rooms: Rooms, max_sessions: usize, limits: session::Limits) -> Engine {
     // Removed with the process: it must outlive every session.
     let recordings = tempfile::tempdir().unwrap().keep();
     let endpoint = transport::Endpoint::bind(&transport::Settings {
@@ -81,7 +97,7 @@ fn start(max_sessions: usize, limits: session::Limits) -> Engine {
         ..Settings::default()
     };
     Engine::start(
-        ROOMS.clone(),
+        rooms,
         settings,
         Some(Arc::new(endpoint.unwrap())),
         Some(record::Store::open(recordings).unwrap()),

@@ -1,4 +1,4 @@
-//! H.264 back to pictures: for posters of recordings, and for tests.
+//! H.264 back to pictures: for videos as backgrounds, and for tests.
 
 use media::Picture;
 use openh264::formats::YUVSource;
@@ -33,17 +33,31 @@ impl Decoder {
         let Some(decoded) = self.inner.decode(access_unit)? else {
             return Ok(None);
         };
-        let (width, height) = decoded.dimensions();
-        if !Picture::is_valid_size(width, height) {
-            return Ok(None);
-        }
-        let mut picture = Picture::black(width, height);
-        let strides = decoded.strides();
-        pack(decoded.y(), strides.0, width, &mut picture.y);
-        pack(decoded.u(), strides.1, width / 2, &mut picture.u);
-        pack(decoded.v(), strides.2, width / 2, &mut picture.v);
-        Ok(Some(picture))
+        Ok(picture(&decoded))
     }
+
+    /// The pictures that are left after the last access unit: some are held
+    /// back while their order of showing is not that of decoding.
+    ///
+    /// # Errors
+    /// [`Error::H264`] when the stream is damaged.
+    pub fn finish(&mut self) -> Result<Vec<Picture>, Error> {
+        let rest = self.inner.flush_remaining()?;
+        Ok(rest.iter().filter_map(picture).collect())
+    }
+}
+
+fn picture(decoded: &openh264::decoder::DecodedYUV<'_>) -> Option<Picture> {
+    let (width, height) = decoded.dimensions();
+    if !Picture::is_valid_size(width, height) {
+        return None;
+    }
+    let mut picture = Picture::black(width, height);
+    let strides = decoded.strides();
+    pack(decoded.y(), strides.0, width, &mut picture.y);
+    pack(decoded.u(), strides.1, width / 2, &mut picture.u);
+    pack(decoded.v(), strides.2, width / 2, &mut picture.v);
+    Some(picture)
 }
 
 /// Copies rows that lie `stride` apart into rows without gaps.

@@ -59,6 +59,7 @@ pub fn rooms() -> Result<Rooms, Box<dyn Error>> {
         voices: Arc::new(voices),
         mouth: Arc::new(Model::load(&network)?),
         avatars: Arc::default(),
+        backgrounds: Arc::default(),
     })
 }
 

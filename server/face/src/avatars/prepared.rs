@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use crate::neural::{self, Network};
 use crate::package::{Package, Portrait};
 use crate::photo::Figure;
-use crate::scene::Scene;
+use crate::scene::Stage;
 use crate::vector::{Cast, Layers};
 
 enum Kept {
-    Layers((Cast, Scene), Weak<Layers>),
-    Figure((String, Scene), Weak<Figure>),
+    Layers((Cast, Stage), Weak<Layers>),
+    Figure((String, Stage), Weak<Figure>),
     /// By the package's id and the portrait that it was read with.
     Network((String, Weak<Portrait>), Arc<Slot<Network>>),
 }
@@ -49,22 +49,22 @@ impl<T> Slot<T> {
 pub(super) struct Prepared(Mutex<Vec<Kept>>);
 
 impl Prepared {
-    pub fn layers(&self, cast: Cast, scene: &Scene) -> Arc<Layers> {
-        let key = (cast, scene.clone());
+    pub fn layers(&self, cast: Cast, stage: Stage) -> Arc<Layers> {
+        let key = (cast, stage);
         let mut kept = self.kept();
         let found = kept.iter().find_map(|entry| match entry {
             Kept::Layers(k, layers) if *k == key => layers.upgrade(),
             _ => None,
         });
         found.unwrap_or_else(|| {
-            let layers = Arc::new(Layers::paint(cast, scene));
+            let layers = Arc::new(Layers::paint(cast, &key.1));
             kept.push(Kept::Layers(key, Arc::downgrade(&layers)));
             layers
         })
     }
 
-    pub fn figure(&self, package: &Package, scene: &Scene) -> Arc<Figure> {
-        let key = (package.meta().id.clone(), scene.clone());
+    pub fn figure(&self, package: &Package, stage: Stage) -> Arc<Figure> {
+        let key = (package.meta().id.clone(), stage);
         let mut kept = self.kept();
         let found = kept.iter().find_map(|entry| match entry {
             Kept::Figure(k, figure) if *k == key => figure
@@ -73,7 +73,7 @@ impl Prepared {
             _ => None,
         });
         found.unwrap_or_else(|| {
-            let figure = Arc::new(Figure::new(package.portrait(), scene));
+            let figure = Arc::new(Figure::new(package.portrait(), &key.1));
             kept.push(Kept::Figure(key, Arc::downgrade(&figure)));
             figure
         })

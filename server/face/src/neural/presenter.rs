@@ -12,9 +12,9 @@ use super::network::{Network, POSE, Told};
 use super::patch::{Patch, Region};
 use super::settings::{Kind, Settings};
 use crate::avatars::check_picture;
+use crate::ground::Ground;
 use crate::photo::texture::Pixel;
 use crate::photo::{self, Pose, State};
-use crate::raster;
 
 /// What a live session has for a picture.
 const PICTURE: Duration = Duration::from_millis((FRAME * 1_000 / CLOCK_HZ) as u64);
@@ -67,10 +67,16 @@ pub(crate) struct Presenter {
     pace: Pace,
     /// Whether the last picture took a run of the network.
     ran: bool,
+    ground: Ground,
 }
 
 impl Presenter {
-    pub fn new(photo: photo::Presenter, network: Arc<Network>, settings: &Settings) -> Self {
+    pub fn new(
+        photo: photo::Presenter,
+        network: Arc<Network>,
+        settings: &Settings,
+        ground: Ground,
+    ) -> Self {
         let figure = photo.figure();
         let region = Region::new(figure, settings);
         Self {
@@ -82,6 +88,7 @@ impl Presenter {
             shown: None,
             pace: Pace::default(),
             ran: false,
+            ground,
             photo,
         }
     }
@@ -173,7 +180,7 @@ impl Renderer for Presenter {
 
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
         check_picture(picture, self.size())?;
-        let changed = self.photo.show(face);
+        self.photo.show(face);
         let patch = match self.repaint(face.at) {
             Ok(patch) => patch,
             Err(error) => {
@@ -186,11 +193,9 @@ impl Renderer for Presenter {
             Some(_) => &self.canvas,
             None => self.photo.frame(),
         };
-        for area in self.photo.dirty().rects().chain([patch]) {
-            raster::convert(frame, Pixel::to_le_bytes, picture, area);
-        }
-        picture.at = face.at;
-        picture.changed = changed.union(patch);
+        let dirty = self.photo.dirty().rects().chain([patch]);
+        self.ground
+            .show(frame, Pixel::to_le_bytes, dirty, face.at, picture);
         Ok(())
     }
 

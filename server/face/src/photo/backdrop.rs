@@ -3,25 +3,21 @@
 use super::texture::{Pixel, Placement, Texture, pixel};
 use crate::package::{Portrait, Rgb};
 use crate::resample::cover;
-use crate::scene::Background;
+use crate::scene::Behind;
 
 /// Side of the grid in which the portrait's own background is made up where the
 /// person covers it or the picture ends, cells. Soft, as backdrops are.
 const GRID: usize = 48;
 
-/// Still pictures that are shown one after the other; none when the portrait's
-/// own background is used as it is.
-pub(super) fn paint(
-    background: &Background,
-    portrait: &Portrait,
-    placement: Placement,
-    size: (usize, usize),
-) -> Vec<Vec<Pixel>> {
-    match background {
-        Background::Own => vec![extended(portrait, placement, size)],
-        Background::Colour(rgb) => vec![vec![pixel(*rgb, 255); size.0 * size.1]],
-        Background::Image(image) => vec![filling(image, size)],
-        Background::Clip(clip) => clip.pictures.iter().map(|p| filling(p, size)).collect(),
+/// An opaque picture; `None` if nothing is drawn behind the person.
+pub(super) fn paint(behind: &Behind, own: &Texture, size: (usize, usize)) -> Option<Vec<Pixel>> {
+    let middles =
+        (0..size.0 * size.1).map(|i| [(i % size.0) as f32 + 0.5, (i / size.0) as f32 + 0.5]);
+    match behind {
+        Behind::Own => Some(middles.map(|at| own.sample(at)).collect()),
+        Behind::Colour(rgb) => Some(vec![pixel(*rgb, 255); size.0 * size.1]),
+        Behind::Image(image) => Some(filling(image, size)),
+        Behind::Open => None,
     }
 }
 
@@ -33,8 +29,9 @@ fn filling(picture: &Rgb, (width, height): (usize, usize)) -> Vec<Pixel> {
 }
 
 /// The portrait's own background without the person, continued beyond the
-/// picture: known cells of a coarse grid spread into the unknown ones.
-fn extended(portrait: &Portrait, placement: Placement, size: (usize, usize)) -> Vec<Pixel> {
+/// picture, over the screen: known cells of a coarse grid spread into the unknown
+/// ones.
+pub(super) fn own(portrait: &Portrait, placement: Placement, size: (usize, usize)) -> Texture {
     let picture = &portrait.picture;
     let cell = (size.0.max(size.1) as f32 / GRID as f32).max(1.0);
     let (columns, rows) = (
@@ -50,7 +47,7 @@ fn extended(portrait: &Portrait, placement: Placement, size: (usize, usize)) -> 
     }
     if grid.iter().all(Option::is_none) {
         let rgb = [picture.data[0], picture.data[1], picture.data[2]];
-        return vec![pixel(rgb, 255); size.0 * size.1];
+        grid.fill(Some(rgb.map(f32::from)));
     }
     while grid.contains(&None) {
         let before = grid.clone();
@@ -82,9 +79,7 @@ fn extended(portrait: &Portrait, placement: Placement, size: (usize, usize)) -> 
             }
         }
     }
-    (0..size.0 * size.1)
-        .map(|i| texture.sample([(i % size.0) as f32 + 0.5, (i / size.0) as f32 + 0.5]))
-        .collect()
+    texture
 }
 
 /// The mean colour of a part of the picture that is surely background.

@@ -74,11 +74,6 @@ impl Dirty {
             height: BAND.min(self.size.1 - k * BAND),
         })
     }
-
-    /// The rectangle around all of them.
-    pub fn hull(&self) -> Rect {
-        self.rects().fold(Rect::EMPTY, Rect::union)
-    }
 }
 
 #[cfg(test)]
@@ -117,7 +112,6 @@ mod tests {
                     let times = dirty.rects().filter(|r| r.contains(x, y)).count();
                     prop_assert_eq!(times, usize::from(inside));
                     prop_assert!(inside || !rects.iter().any(|r| r.contains(x, y)));
-                    prop_assert!(!inside || dirty.hull().contains(x, y));
                     touched |= inside && asked.contains(x, y);
                 }
             }

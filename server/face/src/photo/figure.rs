@@ -17,10 +17,10 @@ use super::mouth::{Jaw, Light, Mouth};
 use super::points::{LEFT_LIDS, MESH, RIGHT_LIDS};
 use super::raster::{self, BITS, Corner, Cover, Target};
 use super::seam;
-use super::texture::{Pixel, Placement, Texture, mix, parts, pixel};
+use super::texture::{Matte, Pixel, Placement, Texture, mix, parts};
 use crate::package::{Mask, Portrait};
 use crate::resample::Source;
-use crate::scene::{Background, Scene, beyond_circle, outside_circle};
+use crate::scene::{Behind, Stage, beyond_circle, outside_circle};
 use crate::weights::Weights;
 
 /// Texels for each pixel of the screen, if the picture has as many: a little
@@ -45,11 +45,9 @@ pub(crate) struct Figure {
     texels: Vec<[f32; 2]>,
     /// What each triangle of the mesh shows of the texture.
     covers: Vec<Cover>,
-    /// What is behind, one after the other; empty if the texture is opaque.
-    backdrops: Vec<Vec<Pixel>>,
-    /// How long each is shown, media-clock samples.
-    each: i64,
-    /// The colour around a circle.
+    /// What is behind a texture that is not opaque; else that stays clear.
+    backdrop: Option<Vec<Pixel>>,
+    /// What is around a circle.
     around: Option<Pixel>,
 }
 
@@ -59,8 +57,6 @@ pub(crate) struct Moment<'a> {
     pub pose: &'a Pose,
     pub looks: [Look; 2],
     pub jaw: Jaw,
-    /// Which of the backdrops.
-    pub backdrop: usize,
 }
 
 fn alpha(mask: &Mask) -> Source<'_> {
@@ -73,13 +69,12 @@ fn alpha(mask: &Mask) -> Source<'_> {
 }
 
 impl Figure {
-    /// Prepares a portrait for a scene.
-    pub fn new(portrait: &Arc<Portrait>, scene: &Scene) -> Self {
+    /// Prepares a portrait for a stage.
+    pub fn new(portrait: &Arc<Portrait>, stage: &Stage) -> Self {
         let basis = Basis::get();
-        let size = scene.size();
-        let background = scene.behind();
-        let own = *background == Background::Own;
-        let framed = framing::frame(portrait, scene, portrait.person.is_some());
+        let size = stage.size;
+        let own = stage.behind == Behind::Own;
+        let framed = framing::frame(portrait, stage, portrait.person.is_some());
         let placement = framed.placement;
         let mut rest: Vec<[f32; 3]> = portrait
             .landmarks
@@ -96,12 +91,14 @@ impl Figure {
         let person = portrait.person.as_ref();
         let apart = person.filter(|_| !own || framed.beyond);
         let picture = Source::of(&portrait.picture);
-        let texture = Texture::of(picture, apart.map(alpha), placement, area, scale);
-        let backdrops = if apart.is_some() {
-            backdrop::paint(background, portrait, placement, size)
-        } else {
-            Vec::new()
-        };
+        let wall = apart.map(|_| backdrop::own(portrait, placement, size));
+        let matte = apart.zip(wall.as_ref()).map(|(person, behind)| Matte {
+            alpha: alpha(person),
+            behind,
+            cut: framed.sides_cut,
+        });
+        let texture = Texture::of(picture, matte, placement, area, scale);
+        let backdrop = wall.and_then(|wall| backdrop::paint(&stage.behind, &wall, size));
         let millimetre = Fit::new(basis, &rest).scale;
         let open = !seam::snap(&mut rest, &texture, millimetre);
         let mesh = Mesh::new(basis, &rest, size, open);
@@ -130,12 +127,8 @@ impl Figure {
             texels,
             covers,
             texture,
-            backdrops,
-            each: match &scene.background {
-                Background::Clip(clip) => clip.each,
-                _ => i64::MAX,
-            },
-            around: scene.around().map(|colour| pixel(colour, 255)),
+            backdrop,
+            around: stage.around.map(Pixel::from_le_bytes),
         }
     }
 
@@ -152,14 +145,6 @@ impl Figure {
     /// Where jaw and tongue are for weights.
     pub fn jaw(&self, weights: &Weights) -> Jaw {
         Jaw::new(self.motion.jaw_way(weights), weights)
-    }
-
-    /// Which backdrop is shown at a moment of the media clock.
-    pub fn backdrop(&self, at: i64) -> usize {
-        match self.backdrops.len() {
-            0 | 1 => 0,
-            count => at.div_euclid(self.each).rem_euclid(count as i64) as usize,
-        }
     }
 
     /// The rectangles in which an eye and the inside of the mouth are drawn.
@@ -190,7 +175,7 @@ impl Figure {
             width: self.size.0,
             height: self.size.1,
             pixels,
-            behind: self.backdrops.get(moment.backdrop).map(Vec::as_slice),
+            behind: self.backdrop.as_deref(),
             dirty,
         };
         for (&corners, &cover) in self.mesh.triangles.iter().zip(&self.covers) {

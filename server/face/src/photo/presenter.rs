@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use media::seam::{RenderError, Renderer};
-use media::{FaceControls, Picture, Rect};
+use media::{FaceControls, Picture};
 
 use super::dirty::Dirty;
 use super::figure::{Figure, Moment};
 use super::mesh::Pose;
 use super::texture::Pixel;
 use crate::avatars::check_picture;
+use crate::ground::Ground;
 use crate::idle::Life;
-use crate::raster;
 use crate::weights::Weights;
 
 /// A single picture can be turned this far, degrees: beyond it ears and hair
@@ -39,7 +39,6 @@ pub(crate) struct State {
     pose: [i32; 5],
     /// In [`BREATH_STEP`]s.
     breath: i32,
-    backdrop: usize,
 }
 
 /// Draws one photo avatar for one session.
@@ -52,6 +51,7 @@ pub(crate) struct Presenter {
     before: Vec<[i32; 2]>,
     dirty: Dirty,
     shown: Option<State>,
+    ground: Ground,
 }
 
 impl Presenter {
@@ -66,7 +66,13 @@ impl Presenter {
             places: Vec::new(),
             before: Vec::new(),
             shown: None,
+            ground: Ground::Opaque,
         }
+    }
+
+    /// Before this ground.
+    pub fn on(self, ground: Ground) -> Self {
+        Self { ground, ..self }
     }
 
     /// The last picture.
@@ -113,7 +119,6 @@ impl Presenter {
                 steps(down * SHIFT * rim),
             ],
             breath: (self.life.breath(slow) * BREATH * rim / BREATH_STEP).round() as i32,
-            backdrop: self.figure.backdrop(face.at.0),
         }
     }
 
@@ -128,14 +133,13 @@ impl Presenter {
         )
     }
 
-    /// Draws the face and the idle life of its moment, and says around what
-    /// the picture changed.
-    pub fn show(&mut self, face: &FaceControls) -> Rect {
+    /// Draws the face and the idle life of its moment.
+    pub fn show(&mut self, face: &FaceControls) {
         let now = self.state(face);
         self.dirty.clear();
         let before = self.shown.replace(now);
         if before == Some(now) {
-            return Rect::EMPTY;
+            return;
         }
         let figure = self.figure.clone();
         let pose = self.pose(&now);
@@ -147,18 +151,16 @@ impl Presenter {
             pose: &pose,
             looks: figure.looks(&now.weights),
             jaw: figure.jaw(&now.weights),
-            backdrop: now.backdrop,
         };
         match before {
-            Some(before) if before.backdrop == now.backdrop => {
+            Some(before) => {
                 let turned = (before.pose, before.breath) != (now.pose, now.breath);
                 let then = (&before.weights, self.before.as_slice());
                 mark(&figure, &mut self.dirty, then, &moment, turned);
             }
-            _ => self.dirty.add_all(),
+            None => self.dirty.add_all(),
         }
         figure.draw(&moment, &mut self.frame, &self.dirty);
-        self.dirty.hull()
     }
 }
 
@@ -207,12 +209,10 @@ impl Renderer for Presenter {
 
     fn render(&mut self, face: &FaceControls, picture: &mut Picture) -> Result<(), RenderError> {
         check_picture(picture, self.figure.size)?;
-        let changed = self.show(face);
-        for area in self.dirty.rects() {
-            raster::convert(&self.frame, Pixel::to_le_bytes, picture, area);
-        }
-        picture.at = face.at;
-        picture.changed = changed;
+        self.show(face);
+        let dirty = self.dirty.rects();
+        self.ground
+            .show(&self.frame, Pixel::to_le_bytes, dirty, face.at, picture);
         Ok(())
     }
 }

@@ -13,7 +13,8 @@ pub(crate) struct Target<'a> {
     pub width: usize,
     pub height: usize,
     pub pixels: &'a mut [Pixel],
-    /// What lies behind a texture that is not opaque.
+    /// What lies behind a texture that is not opaque; without, what is clear
+    /// stays clear.
     pub behind: Option<&'a [Pixel]>,
     /// What may be drawn on.
     pub dirty: &'a Dirty,

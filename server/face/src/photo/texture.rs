@@ -41,9 +41,32 @@ pub(crate) fn pixel(rgb: [u8; 3], alpha: u8) -> Pixel {
     scale(rgb[0]) | scale(rgb[1]) << 8 | scale(rgb[2]) << 16 | u32::from(alpha) << 24
 }
 
+/// The premultiplied part of a colour that is left when what is behind and
+/// shines through is taken out.
+fn unmixed(rgb: [u8; 3], alpha: u8, behind: [u8; 4]) -> Pixel {
+    let through = 255 - u32::from(alpha);
+    let left = |k: usize| {
+        let shining = (u32::from(behind[k]) * through + 127) / 255;
+        // No more than the brightest person has.
+        let left = u32::from(rgb[k]).saturating_sub(shining);
+        left.min(u32::from(alpha)) as u8
+    };
+    Pixel::from_le_bytes([left(0), left(1), left(2), alpha])
+}
+
 /// Red, green, blue, alpha.
 pub(crate) fn parts(pixel: Pixel) -> [u8; 4] {
     pixel.to_le_bytes()
+}
+
+/// What of a source is the person, and what is behind.
+#[derive(Clone, Copy)]
+pub(crate) struct Matte<'a> {
+    pub alpha: Source<'a>,
+    /// The colours that shine through where the person is not opaque.
+    pub behind: &'a Texture,
+    /// Whether the person goes on beyond the source's left and right.
+    pub cut: bool,
 }
 
 impl Texture {
@@ -62,10 +85,12 @@ impl Texture {
     }
 
     /// The pixels of a source (3 or 4 channels, 4 with straight alpha) over a
-    /// rectangle of the screen, with an alpha of its own if there is one.
+    /// rectangle of the screen, with a matte if there is one: then what shines
+    /// through is taken out of the colours, so that hair before a light wall
+    /// has no light fringe before another.
     pub fn of(
         source: Source<'_>,
-        alpha: Option<Source<'_>>,
+        matte: Option<Matte<'_>>,
         placement: Placement,
         area: (f32, f32, f32, f32),
         scale: f32,
@@ -78,16 +103,25 @@ impl Texture {
         );
         let (width, height) = (texture.width, texture.height);
         let colours = resample(source, first, step, width, height);
-        let alphas = alpha.map(|alpha| resample(alpha, first, step, width, height));
-        for (i, (texel, colour)) in texture
-            .texels
-            .iter_mut()
-            .zip(colours.chunks_exact(source.channels))
-            .enumerate()
-        {
-            let own = colour.get(3).copied().unwrap_or(255);
-            let alpha = alphas.as_ref().map_or(own, |alphas| alphas[i]);
-            *texel = pixel([colour[0], colour[1], colour[2]], alpha);
+        let alphas = matte.map(|m| (m, resample(m.alpha, first, step, width, height)));
+        for (i, colour) in colours.chunks_exact(source.channels).enumerate() {
+            let rgb = [colour[0], colour[1], colour[2]];
+            texture.texels[i] = match &alphas {
+                None => pixel(rgb, colour.get(3).copied().unwrap_or(255)),
+                Some((matte, alphas)) => {
+                    let x = first.0 + (i % width) as f32 * step;
+                    let outside = !(0.0..source.width as f32).contains(&x);
+                    match alphas[i] {
+                        _ if outside && !matte.cut => 0,
+                        0 => 0,
+                        255 => pixel(rgb, 255),
+                        alpha => {
+                            let at = texture.screen(i % width, i / width);
+                            unmixed(rgb, alpha, parts(matte.behind.sample(at)))
+                        }
+                    }
+                }
+            };
         }
         texture
     }
@@ -196,6 +230,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_matte_takes_out_what_shines_through() {
+        // Dark hair, half covering a light wall, keeps its colour on another.
+        let mut wall = Texture::blank((0.0, 0.0, 8.0, 8.0), 1.0);
+        wall.texels.fill(pixel([200, 220, 240], 255));
+        let source = |channels, data| Source {
+            width: 8,
+            height: 8,
+            channels,
+            data,
+        };
+        let mixed = [[110, 120, 130]; 64].concat();
+        let placement = Placement {
+            step: 1.0,
+            from: (0.0, 0.0),
+        };
+        let alpha = [128; 64];
+        let matte = Matte {
+            alpha: source(1, &alpha),
+            behind: &wall,
+            cut: false,
+        };
+        let area = (-2.0, 0.0, 8.0, 8.0);
+        let hair = Texture::of(source(3, &mixed), Some(matte), placement, area, 1.0);
+        let [r, g, b, a] = parts(over(hair.texels[4], pixel([0, 0, 0], 255)));
+        assert_eq!(a, 255);
+        for (value, wanted) in [r, g, b].into_iter().zip([10, 10, 10]) {
+            assert!(value.abs_diff(wanted) <= 1, "{value} for {wanted}");
+        }
+        // On the same wall nothing has changed, and nothing is beside the source.
+        assert_eq!(
+            over(hair.texels[4], wall.texels[0]),
+            pixel([110, 120, 130], 255)
+        );
+        assert_eq!(hair.texels[0], 0);
     }
 
     #[test]

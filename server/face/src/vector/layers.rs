@@ -8,7 +8,7 @@ use super::brush::Canvas;
 use super::look::Look;
 use super::warp::{Framing, Texture};
 use crate::resample::cover;
-use crate::scene::{Background, Scene, Shot};
+use crate::scene::{Behind, Shot, Stage};
 
 /// Side of the square that the portrait is designed on.
 const DESIGN: f32 = 512.0;
@@ -36,7 +36,7 @@ pub(crate) struct Layers {
     pub(super) look: &'static Look,
     pub(super) framing: Framing,
     pub(super) size: (usize, usize),
-    /// Opaque, of the picture's size.
+    /// Of the picture's size; opaque, or clear all over.
     pub(super) backdrop: Pixmap,
     /// Of the picture's width, from [`Layers::body_top`] to a few rows below
     /// the bottom.
@@ -46,30 +46,31 @@ pub(crate) struct Layers {
     /// First column of the body and one past its last.
     pub(super) body_columns: (usize, usize),
     pub(super) head: Texture,
-    /// The colour around a circle.
-    pub(super) around: Option<[u8; 3]>,
+    /// What is around a circle, premultiplied.
+    pub(super) around: Option<[u8; 4]>,
 }
 
 impl Layers {
     /// Paints all of it; takes some tens of milliseconds.
-    pub(crate) fn paint(cast: Cast, scene: &Scene) -> Self {
+    pub(crate) fn paint(cast: Cast, stage: &Stage) -> Self {
         let look = cast.look();
-        let (width, height) = scene.size();
-        let framing = framing(scene);
+        let (width, height) = stage.size;
+        let framing = framing(stage);
         let (scale, origin) = (framing.scale, framing.origin);
         let corner = (-origin.0 / scale, -origin.1 / scale);
 
         let mut backdrop = own_backdrop(look, corner, scale, (width, height));
-        match scene.behind() {
-            Background::Colour([r, g, b]) => backdrop.fill(Color::from_rgba8(*r, *g, *b, 255)),
-            Background::Image(image) => {
+        match &stage.behind {
+            Behind::Colour([r, g, b]) => backdrop.fill(Color::from_rgba8(*r, *g, *b, 255)),
+            Behind::Image(image) => {
                 let colours = cover(image, width, height);
                 let (colours, _) = colours.as_chunks::<3>();
                 for (pixel, &[r, g, b]) in backdrop.pixels_mut().iter_mut().zip(colours) {
                     *pixel = ColorU8::from_rgba(r, g, b, 255).premultiply();
                 }
             }
-            Background::Own | Background::Clip(_) => {}
+            Behind::Own => {}
+            Behind::Open => backdrop.fill(Color::TRANSPARENT),
         }
         let body_top = ((BODY_TOP * scale + origin.1).max(0.0) as usize).min(height);
         let rows = height - body_top + SPARE_ROWS;
@@ -107,7 +108,7 @@ impl Layers {
             body_top,
             body_columns: (left.min(right), right),
             head: Texture::new(&head.pixmap, (HEAD.0, HEAD.1), density),
-            around: scene.around(),
+            around: stage.around,
         }
     }
 }
@@ -147,20 +148,25 @@ pub(super) const SPARE_ROWS: usize = 16;
 /// A close-up is this much nearer, and the face is at this height of the
 /// picture.
 const CLOSE: (f32, f32) = (1.55, 0.5);
+/// In a circle it is this much nearer: its crown is narrow.
+const ROUND: f32 = 1.3;
 
 /// The largest portrait that fits the picture: as high as it is in a wide one,
-/// as wide as it is in a tall one; nearer for a close-up.
-fn framing(scene: &Scene) -> Framing {
-    let (width, height) = (scene.width as f32, scene.height as f32);
+/// as wide as it is in a tall one; nearer for a close-up. A circle shows the
+/// same of the person in every picture.
+fn framing(stage: &Stage) -> Framing {
+    let (width, height) = (stage.size.0 as f32, stage.size.1 as f32);
     let fitting = (height / DESIGN).min(width / NARROW);
-    let (near, at_height) = match scene.framing.shot {
-        Shot::Normal => (1.0, ANCHOR_HEIGHT),
-        Shot::CloseUp | Shot::Circle => CLOSE,
+    let side = width.min(height);
+    let (near, at_height, bottom) = match stage.framing.shot {
+        Shot::Normal => (fitting, ANCHOR_HEIGHT, height),
+        Shot::CloseUp => (CLOSE.0 * fitting, CLOSE.1, height),
+        Shot::Circle => (ROUND * side / DESIGN, CLOSE.1, f32::midpoint(height, side)),
     };
-    let scale = fitting * near * scene.framing.scale;
-    let (across, down) = scene.framing.position;
+    let scale = near * stage.framing.scale;
+    let (across, down) = stage.framing.position;
     // The body is drawn down to the end of the design and no further.
-    let lowest = height - DESIGN * scale;
+    let lowest = bottom - DESIGN * scale;
     Framing {
         scale,
         origin: (

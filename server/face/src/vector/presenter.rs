@@ -16,8 +16,8 @@ use super::mouth::Mouth;
 use super::warp::{Framing, Pose, Warp, lay_row};
 use super::{eyes, layers, lips};
 use crate::avatars::check_picture;
+use crate::ground::Ground;
 use crate::idle::Life;
-use crate::raster;
 use crate::scene::outside_circle;
 use crate::weights::Weights;
 
@@ -76,6 +76,7 @@ pub(crate) struct Presenter {
     /// What is shown.
     frame: Pixmap,
     shown: Option<State>,
+    ground: Ground,
 }
 
 impl Presenter {
@@ -87,7 +88,13 @@ impl Presenter {
             life: Life::new(seed).of_width(HEAD * layers.framing.scale),
             layers,
             shown: None,
+            ground: Ground::Opaque,
         }
+    }
+
+    /// Before this ground.
+    pub(crate) fn on(self, ground: Ground) -> Self {
+        Self { ground, ..self }
     }
 
     /// The last picture, RGBA.
@@ -315,14 +322,9 @@ impl Renderer for Presenter {
         check_picture(picture, self.layers.size)?;
         let now = self.state(face);
         let areas = self.advance(now);
-        for area in areas {
-            if !area.is_empty() {
-                let (pixels, _) = self.frame.data().as_chunks::<4>();
-                raster::convert(pixels, |pixel| pixel, picture, area);
-            }
-        }
-        picture.at = face.at;
-        picture.changed = areas[0].union(areas[1]);
+        let (pixels, _) = self.frame.data().as_chunks::<4>();
+        self.ground
+            .show(pixels, |pixel| pixel, areas.into_iter(), face.at, picture);
         Ok(())
     }
 }

@@ -15,6 +15,17 @@ pub struct Config {
     pub width: u16,
     /// Height of the shown picture, pixels.
     pub height: u16,
+    /// What its colours mean.
+    pub colours: Colours,
+}
+
+/// What the colours of a stream mean, as far as it says (ITU-T H.264 §E.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Colours {
+    /// `matrix_coefficients` of table E-5: 1 is BT.709, 5 and 6 are BT.601.
+    pub matrix: Option<u8>,
+    /// Whether luma goes from 0 to 255 in place of 16 to 235.
+    pub full_range: bool,
 }
 
 impl Config {
@@ -38,7 +49,7 @@ impl Config {
     /// parameter set does not make sense.
     #[must_use]
     pub fn new(sps: Vec<u8>, pps: Vec<u8>) -> Option<Self> {
-        let (width, height) = size(&unescape(&sps))?;
+        let (width, height, colours) = shown(&unescape(&sps))?;
         // The lengths must fit their fields in the avcC box.
         if sps.len() > usize::from(u16::MAX) || pps.is_empty() || pps.len() > usize::from(u16::MAX)
         {
@@ -49,6 +60,7 @@ impl Config {
             pps,
             width,
             height,
+            colours,
         })
     }
 }
@@ -95,9 +107,9 @@ pub fn access_unit(sample: &[u8], config: &Config, key: bool) -> Option<Vec<u8>>
     Some(out)
 }
 
-/// Width and height that a sequence parameter set gives (ITU-T H.264
+/// Width, height and colours that a sequence parameter set gives (ITU-T H.264
 /// §7.3.2.1.1, cropping of §7.4.2.1.1 for 4:2:0).
-fn size(sps: &[u8]) -> Option<(u16, u16)> {
+fn shown(sps: &[u8]) -> Option<(u16, u16, Colours)> {
     let mut reader = Reader::new(sps);
     reader.bits(8)?;
     let profile = reader.bits(8)?;
@@ -152,9 +164,38 @@ fn size(sps: &[u8]) -> Option<(u16, u16)> {
         let lines = reader.ue()?.checked_add(reader.ue()?)?;
         down = lines.checked_mul(2)?.checked_mul(rows)?;
     }
-    let shown = |full: u32, cropped: u32| {
+    let side = |full: u32, cropped: u32| {
         let side = u16::try_from(full.checked_sub(cropped)?).ok()?;
         (side > 0).then_some(side)
     };
-    Some((shown(width, across)?, shown(height, down)?))
+    let size = (side(width, across)?, side(height, down)?);
+    Some((size.0, size.1, colours(&mut reader).unwrap_or_default()))
+}
+
+/// The colours of the usability information that ends a sequence parameter set
+/// (§E.1.1). `None` when it does not come to them.
+fn colours(reader: &mut Reader<'_>) -> Option<Colours> {
+    if !reader.flag()? {
+        return None;
+    }
+    // aspect_ratio_idc, and a ratio of its own.
+    if reader.flag()? && reader.bits(8)? == 255 {
+        reader.bits(32)?;
+    }
+    // overscan_info
+    if reader.flag()? {
+        reader.flag()?;
+    }
+    if !reader.flag()? {
+        return None;
+    }
+    reader.bits(3)?; // video_format
+    let full_range = reader.flag()?;
+    let matrix = if reader.flag()? {
+        reader.bits(16)?; // colour_primaries, transfer_characteristics
+        Some(reader.bits(8)? as u8)
+    } else {
+        None
+    };
+    Some(Colours { matrix, full_range })
 }
