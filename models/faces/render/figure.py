@@ -62,6 +62,7 @@ class Person:
     beard: dict = None
     clothes: str = ""
     fabrics: dict = field(default_factory=dict)
+    creases: float = 1.0  # depth of the folds at shoulders and armpits; 1 for a loose shirt
     buttons: tuple = None  # metres from the chin to the first and between them, how many
     backdrop: tuple = ((0.62, 0.66, 0.70), (0.36, 0.40, 0.45))
     light: dict = field(default_factory=dict)

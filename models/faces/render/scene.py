@@ -254,16 +254,24 @@ class Studio:
         item = mesh_object("clothes", part, part.verts, dressed, 0, {"rest": part.verts})
         chosen = wardrobe.islands(person.clothes, folder, part, asset.uv, names)
         item.data.polygons.foreach_set("material_index", np.array(chosen, np.int32))
+        smooth = item.modifiers.new("subdivide", "SUBSURF")
+        smooth.levels = smooth.render_levels = 2
+        verts, normals, faces = applied(item)
+        chin = self.still.rest[POINTS["chin"]][2]
+        verts = wardrobe.creased(verts, normals, chin, person.creases, self.rng(8))
+        item.data.vertices.foreach_set("co", verts.ravel())
+        item.data.update()
         solid = item.modifiers.new("thickness", "SOLIDIFY")
         solid.thickness, solid.offset = 0.0016, -1.0
         smooth = item.modifiers.new("subdivide", "SUBSURF")
-        smooth.levels = smooth.render_levels = 2
+        smooth.levels = smooth.render_levels = 1
+        cloth = mesh.Surface(verts, faces.tolist())
         if person.buttons:
-            self.sew_buttons(part)
-        return part
+            self.sew_buttons(cloth)
+        return cloth
 
     def sew_buttons(self, cloth):
-        """Buttons down the middle of the front, where a ray from ahead meets the cloth."""
+        """Buttons down the front, beside where it closes; rays from ahead find the cloth."""
         first, step, count = self.person.buttons
         colour = 0.75 * np.array(next(iter(self.person.fabrics.values()))["colour"])
         material = materials.plain("button", colour, 0.35)
@@ -271,7 +279,7 @@ class Studio:
         top = self.still.rest[POINTS["chin"]][2] - first
         turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
         for k in range(count):
-            place = tree.ray_cast(Vector((0.0, -2.0, top - k * step)), Vector((0, 1, 0)))[0]
+            place = tree.ray_cast(Vector((0.008, -2.0, top - k * step)), Vector((0, 1, 0)))[0]
             if place is None:
                 continue
             rings = [
@@ -325,21 +333,29 @@ class Studio:
         fill, rim = look.get("fill", 1.0), look.get("rim", 1.0)
         # One window in the eyes; dark skin, though, takes its shape from what it mirrors.
         mirrored = look.get("fill_mirrored", False)
+        films = bpy.data.collections.new("films")
+        for item in bpy.data.objects:
+            if item.name.split(".")[0] in ("film", "tear"):
+                films.objects.link(item)
+        for member in films.collection_objects:
+            member.light_linking.link_state = "EXCLUDE"
         lamps = (
-            # Position from the eyes, size, watts, colour, seen in eyes and skin.
-            ((side * 0.75, -1.15, 0.50), 1.0, 26.0 * key, (1.0, 0.955, 0.90), True),
-            ((-side * 1.1, -1.1, 0.05), 1.3, 7.5 * fill, (0.92, 0.96, 1.0), mirrored),
-            ((-side * 0.75, 0.85, 0.55), 0.5, 17.0 * rim, (0.95, 0.97, 1.0), True),
-            ((side * 0.55, 0.9, 0.75), 0.5, 8.0 * rim, (1.0, 0.96, 0.92), True),
-            ((0.0, -0.75, -0.75), 0.9, 2.2 * fill, (1.0, 0.97, 0.95), mirrored),
+            # Position from the eyes, size, watts, colour, seen in skin, and in the eyes.
+            ((side * 0.75, -1.15, 0.50), 1.0, 26.0 * key, (1.0, 0.955, 0.90), True, True),
+            ((-side * 1.1, -1.1, 0.05), 1.3, 7.5 * fill, (0.92, 0.96, 1.0), mirrored, not mirrored),
+            ((-side * 0.75, 0.85, 0.55), 0.5, 17.0 * rim, (0.95, 0.97, 1.0), True, True),
+            ((side * 0.55, 0.9, 0.75), 0.5, 8.0 * rim, (1.0, 0.96, 0.92), True, True),
+            ((0.0, -0.75, -0.75), 0.9, 2.2 * fill, (1.0, 0.97, 0.95), mirrored, not mirrored),
         )
-        for place, size, watts, colour, seen in lamps:
+        for place, size, watts, colour, seen, in_eyes in lamps:
             data = bpy.data.lights.new("lamp", "AREA")
             data.shape, data.size = "DISK", size
             data.energy, data.color = watts, colour
             item = bpy.data.objects.new("lamp", data)
             item.location = eye + np.array(place)
             item.visible_glossy = seen
+            if not in_eyes:
+                item.light_linking.receiver_collection = films
             aim = Vector(eye + np.array([0, 0, -0.06])) - item.location
             item.rotation_euler = aim.to_track_quat("-Z", "Y").to_euler()
             bpy.context.collection.objects.link(item)

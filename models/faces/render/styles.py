@@ -4,7 +4,7 @@ import numpy as np
 
 from groom import Style, ramp
 
-MALE_HAIRLINE = [(0, 67), (14, 66), (28, 69), (40, 68), (48, 60), (55, 42), (61, 18), (65, -12),
+MALE_HAIRLINE = [(0, 67), (14, 67), (28, 66), (40, 63), (48, 55), (55, 39), (61, 18), (65, -12),
                  (86, -18), (92, 2), (104, -8), (118, -34), (140, -54), (180, -66)]
 FEMALE_HAIRLINE = [(0, 65), (20, 64), (40, 60), (50, 50), (58, 32), (64, 10), (68, -6),
                    (86, -8), (92, 2), (104, -8), (118, -34), (140, -54), (180, -66)]
@@ -58,7 +58,7 @@ def short_coils():
         points=22,
         frizz=0.0015,
         clump=0.1,
-        edge=0.010,
+        edge=0.014,
     )
 
 
@@ -87,15 +87,19 @@ def parted(part, sweep, length, gravity, wave, **rest):
         side = np.where(p[:, 0] < part, -1.0, 1.0)
         front = ramp(p[:, 1], -0.05, -0.10) * top
         back = (0.3 + 0.3 * top) * (1 - 0.7 * low) + sweep * front
-        spread = side * (0.35 + 0.75 * top) * (1 - 0.9 * low)
+        spread = side * (0.20 + 0.90 * top) * (1 - 0.9 * low)
         return field(spread, back, -1.0 + 0.75 * top + 0.6 * sweep * front)
+
+    def volume(p):
+        # Close to the head over the ears, where it would stand off like a helmet.
+        return 0.0035 + 0.0125 * ramp(np.abs(p[:, 0] - part), 0.0, 0.05) * ramp(p[:, 2], 0.0, 0.07)
 
     return Style(
         FEMALE_HAIRLINE,
         lambda p: length[0] + (length[1] - length[0]) * ramp(p[:, 2], -0.06, 0.10),
         comb,
-        even(0.15),
-        lambda p: 0.0035 + 0.0125 * ramp(np.abs(p[:, 0] - part), 0.0, 0.05),
+        even(0.12),
+        volume,
         gravity=gravity,
         wave=wave,
         strands=33000,

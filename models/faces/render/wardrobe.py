@@ -91,7 +91,7 @@ def drape(verts, faces, chin, rounds, ease=0.005):
     return before + normals * (outwards + ease * low)
 
 
-def close_front(verts, depth=0.070, width=0.050):
+def close_front(verts, depth=0.035, width=0.050):
     """Buttons the blouse up further: its opening is `depth` metres deep afterwards.
 
     The two front edges are drawn together below that point; cloth up to `width` from the edge
@@ -109,5 +109,40 @@ def close_front(verts, depth=0.070, width=0.050):
     gap = np.interp(z, levels, np.minimum.accumulate(np.array(edge)[::-1])[::-1])
     share = np.clip((top - depth + 0.03 - z) / 0.03, 0, 1) * (z > top - 0.25) * front
     follow = np.clip(1 - (np.abs(x) - gap) / width, 0, 1)
-    out[:, 0] -= np.sign(x) * gap * share * follow
+    # They lap over each other, so that nothing is seen between them.
+    out[:, 0] -= np.sign(x) * (gap + 0.004) * share * follow
     return out
+
+
+# Where cloth hangs from or is drawn to, on each side (metres): beside and below the chin, folds
+# for each radian around it, their depth, where they are deepest and where they have run out,
+# and the directions that they go in (radians from the outside, downwards).
+FANS = (
+    (0.132, 0.045, 12.0, 0.0105, 0.09, 0.30, (0.9, 2.7)),  # the end of the shoulder
+    (0.136, 0.150, 9.0, 0.0085, 0.04, 0.17, (1.6, 4.0)),  # the armpit
+    (0.160, 0.090, 9.0, 0.0080, 0.05, 0.20, (0.6, 2.4)),  # the sleeve under it
+)
+
+
+def creased(verts, normals, chin, amount, rng):
+    """Cloth with folds that spread from the shoulders and the armpits.
+
+    Each is a rounded ridge with a narrower valley. `chin` is the chin's height, `amount` the
+    share of the depth in `FANS`.
+    """
+    depth = np.zeros(len(verts))
+    for side in (1, -1):
+        for across, below, count, most, deepest, ends, (first, last) in FANS:
+            dx = side * verts[:, 0] - across
+            dz = (chin - below) - verts[:, 2]
+            away = np.hypot(dx, dz)
+            angle = np.arctan2(dz, dx) % (2 * np.pi)
+            # Not quite straight, and none like the next.
+            bend = rng.uniform(-2.5, 2.5) * away / ends + rng.uniform(0, 2 * np.pi)
+            wave = np.sin(count * angle + bend + 0.8 * np.sin(2.3 * angle + bend))
+            ridge = (0.5 + 0.5 * wave) ** 0.6
+            share = np.clip(away / deepest, 0, 1) * np.clip((ends - away) / (ends - deepest), 0, 1)
+            edge = np.clip((angle - first) / 0.4, 0, 1) * np.clip((last - angle) / 0.4, 0, 1)
+            share, edge = (t * t * (3 - 2 * t) for t in (share, edge))
+            depth += amount * most * (ridge - 0.1) * share * edge * (side * verts[:, 0] > 0)
+    return verts + normals * depth[:, None]

@@ -10,6 +10,9 @@ use crate::weights::Weights;
 
 /// How much of a correction at a lip's edge its rows take, outline first.
 const ROWS: [f32; 4] = [0.2, 0.45, 0.75, 1.0];
+/// The share of a frown in the picture that the brows give up at rest: a
+/// picture holds one look, and an hour of it reads as anger.
+const CALM: f32 = 0.4;
 /// A person's lips are at most this much thicker or thinner, and their mouth
 /// wider or narrower, than the basis.
 const RATIO: std::ops::RangeInclusive<f32> = 0.6..=1.7;
@@ -93,9 +96,11 @@ impl Motion {
     }
 
     /// A weight, less what the picture shows already. A smile gives way to
-    /// rounded lips.
+    /// rounded lips, and a frown to a calm look unless it is asked for.
     fn weight(&self, shape: Blendshape, weights: &Weights) -> f32 {
-        use Blendshape::{MouthFunnel, MouthPucker, MouthSmileLeft, MouthSmileRight};
+        use Blendshape::{
+            BrowDownLeft, BrowDownRight, MouthFunnel, MouthPucker, MouthSmileLeft, MouthSmileRight,
+        };
 
         let shown = self.shown[shape.index()];
         let wanted = weights.get(shape);
@@ -103,7 +108,11 @@ impl Motion {
             let round = weights.get(MouthPucker).max(weights.get(MouthFunnel));
             return (wanted - shown).max(0.0) - 0.7 * shown * round;
         }
-        (wanted - shown).max(0.0)
+        let more = (wanted - shown).max(0.0);
+        if matches!(shape, BrowDownLeft | BrowDownRight) {
+            return more - CALM * shown * (1.0 - wanted).max(0.0);
+        }
+        more
     }
 
     /// How far the lower teeth are from where they are with the jaw closed.
@@ -177,5 +186,38 @@ impl Ratios {
             }
             _ => [x, y, z],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::{FaceControls, MediaTime};
+
+    use super::super::points::LEFT_BROW;
+    use super::*;
+
+    /// How far a brow is down, by the sum of its points, that frowns in the
+    /// picture and is asked to.
+    fn brow(shown: f32, wanted: f32) -> f32 {
+        let basis = Basis::get();
+        let mut shapes = [0.0; BLENDSHAPES];
+        shapes[Blendshape::BrowDownLeft.index()] = shown;
+        let motion = Motion::new(basis, &basis.rest, &shapes, false);
+        let mut face = FaceControls::rest(MediaTime::ZERO);
+        face.set(Blendshape::BrowDownLeft, wanted);
+        let mut offsets = Vec::new();
+        motion.offsets(&Weights::new(&face), &mut offsets);
+        LEFT_BROW.iter().map(|&i| offsets[i][1]).sum()
+    }
+
+    #[test]
+    fn a_frown_of_the_picture_is_calmed_unless_asked_for() {
+        assert_eq!(brow(0.0, 0.0), 0.0);
+        let whole = brow(0.0, 1.0);
+        assert!(whole > 1.0, "{whole}");
+        assert!((brow(0.6, 0.0) / whole + 0.6 * CALM).abs() < 0.01);
+        let asked: Vec<f32> = (0..=10).map(|i| brow(0.6, i as f32 / 10.0)).collect();
+        assert!(asked.is_sorted());
+        assert!((asked[10] / whole - 0.4).abs() < 0.01);
     }
 }
