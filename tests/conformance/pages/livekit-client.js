@@ -63,6 +63,11 @@ window.client = {
     await room.localParticipant.setCameraEnabled(true, undefined, { videoCodec: "h264", simulcast: false });
     return room.localParticipant.getTrackPublication(Track.Source.Camera).trackSid;
   },
+  /** Takes the camera back. */
+  async cover() {
+    const { track } = room.localParticipant.getTrackPublication(Track.Source.Camera);
+    await room.localParticipant.unpublishTrack(track);
+  },
   async mute() {
     await room.localParticipant.setMicrophoneEnabled(false);
   },

@@ -7,6 +7,8 @@ import { watchSpeech } from "../support/watch.js";
 
 const SECOND = 25;
 const HIGH = { width: 1_280, height: 720 };
+/** How often a camera is published: its client begins a section of its description each time. */
+const TIMES = 12;
 
 const stage = setStage("livekit-client", { browser: [] });
 
@@ -106,6 +108,35 @@ describe("livekit-client", () => {
       await bob.until("unsubscribed video");
       for (const client of [anna, bob, carl]) assert.deepEqual(client.page.faults, []);
       await Promise.all([bob.call("leave"), carl.call("leave")]);
+    });
+  }
+
+  for (const [path, options] of [
+    ["one peer connection", {}],
+    ["two peer connections", { singlePeerConnection: false }],
+  ]) {
+    test(`a camera that comes and goes is seen each time: ${path}`, { timeout: CAP_MS }, async () => {
+      const url = `ws://${stage.server.host}`;
+      const name = `comes-and-goes-${path.split(" ")[0]}`;
+      const enter = async (identity) => {
+        const client = await stage.openClient("livekit-client");
+        await client.call("connect", url, roomToken(name, identity), options);
+        return client;
+      };
+      const [anna, bob] = [await enter("anna"), await enter("bob")];
+      for (let time = 1; time <= TIMES; time++) {
+        await anna.call("film");
+        await bob.until("subscribed video", time);
+        await bob.pictures(SECOND / 5);
+        await anna.call("cover");
+        await bob.until("unsubscribed video", time);
+      }
+      for (const client of [anna, bob]) {
+        assert.deepEqual(client.page.faults, []);
+        const names = (await client.notes()).map(({ name }) => name);
+        assert.ok(!names.includes("reconnecting") && !names.includes("disconnected"), names.join(", "));
+      }
+      await Promise.all([anna.call("leave"), bob.call("leave")]);
     });
   }
 
