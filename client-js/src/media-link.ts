@@ -136,7 +136,7 @@ export class MediaLink {
       this.#viewer = viewer;
       await this.#untilPackets(viewer, 0, signal);
       clearTimeout(timer);
-      this.#goLive(onLive);
+      this.#goLive(viewer, onLive);
       await this.#watch(viewer);
       return undefined;
     } catch (thrown) {
@@ -154,11 +154,17 @@ export class MediaLink {
     }
   }
 
-  #goLive(onLive: () => void): void {
+  #goLive(viewer: Whep, onLive: () => void): void {
     this.#everLive = true;
     this.#mediaFailures = 0;
     onLive();
-    this.#set("live");
+    this.#flows(viewer);
+  }
+
+  /** Pictures come, or sound alone does: then pictures stay unavailable, and why is told. */
+  #flows(viewer: Whep): void {
+    if (viewer.soundAlone) this.#set("unavailable", viewer.soundAlone);
+    else this.#set("live");
   }
 
   /** Resolves once more than `above` packets have come. */
@@ -200,7 +206,7 @@ export class MediaLink {
         downSince = undefined;
         seen = await this.ports.packets(viewer);
         seenAt = performance.now();
-        this.#set("live");
+        this.#flows(viewer);
       }
     } finally {
       this.#networkChanged = undefined;

@@ -31,7 +31,8 @@ const GIVE_UP_MS = 60_000;
  * - `connecting`: on the way to the first picture
  * - `live`: picture and sound arrive
  * - `reconnecting`: they did, and will again
- * - `no_media`: the session runs and is recorded, but no picture can reach this browser
+ * - `no_media`: the session runs and is recorded, but no picture can reach this browser; its sound
+ *   does if the reason is `no_h264`
  * - `closed`: ended, see `closeReason`
  * - `failed`: given up, see `lastError`
  */
@@ -497,7 +498,7 @@ export class Session extends Emitter<SessionEvents> {
 
   #takeMedia(media: MediaState, error: VisavisError | undefined): void {
     if (error) this.#lastError = error;
-    if (media === "live") {
+    if (media === "live" || error?.code === "no_h264") {
       this.#reached();
       // The starting point of the rates.
       this.stats().catch(() => undefined);

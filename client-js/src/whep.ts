@@ -2,8 +2,9 @@ import { VisavisError } from "./errors.js";
 import type { Http } from "./http.js";
 import { answerAfterRestart, type Candidate, hasCredentials, trickleFragment } from "./sdp.js";
 
-/** What is watched. */
+/** What is watched, and what is when the pictures cannot be decoded. */
 const MEDIA = ["video", "audio"] as const;
+const SOUND = ["audio"] as const;
 
 /** Candidates found within this time travel in one PATCH. */
 const TRICKLE_BATCH_MS = 30;
@@ -15,7 +16,7 @@ export interface WhepOptions {
   endpoint: string;
   signal: AbortSignal;
   configuration?: RTCConfiguration;
-  /** Called with the stream when both tracks are there. */
+  /** Called with the stream when all its tracks are there. */
   onStream?: (stream: MediaStream) => void;
 }
 
@@ -39,12 +40,15 @@ export class Whep {
   private constructor(
     readonly peer: RTCPeerConnection,
     private readonly options: WhepOptions,
+    media: readonly ("video" | "audio")[],
+    /** Why there are no pictures, if the sound comes alone. */
+    readonly soundAlone?: VisavisError,
   ) {
-    for (const kind of MEDIA) peer.addTransceiver(kind, { direction: "recvonly" });
+    for (const kind of media) peer.addTransceiver(kind, { direction: "recvonly" });
     peer.ontrack = ({ track }) => {
       this.stream.addTrack(track);
       // When it is whole: a video element that gets a track later begins anew.
-      if (this.stream.getTracks().length === MEDIA.length) options.onStream?.(this.stream);
+      if (this.stream.getTracks().length === media.length) options.onStream?.(this.stream);
     };
     peer.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.#candidates.push(candidate);
@@ -54,14 +58,29 @@ export class Whep {
   }
 
   /**
-   * Offers, and applies the server's answer. Media flows some time after this resolves.
+   * Offers, and applies the server's answer. Media flows some time after this resolves. A browser
+   * that cannot decode the pictures gets the sound alone.
    * @throws VisavisError when the server refuses; the signal's reason when aborted.
    */
   static async open(options: WhepOptions): Promise<Whep> {
     if (typeof RTCPeerConnection === "undefined") {
       throw new VisavisError("unsupported_browser", "This browser has no WebRTC.");
     }
-    const viewer = new Whep(new RTCPeerConnection(options.configuration), options);
+    try {
+      return await Whep.#open(options, MEDIA);
+    } catch (thrown) {
+      if (!(thrown instanceof VisavisError) || thrown.code !== "no_h264") throw thrown;
+      return Whep.#open(options, SOUND, thrown);
+    }
+  }
+
+  static async #open(
+    options: WhepOptions,
+    media: readonly ("video" | "audio")[],
+    soundAlone?: VisavisError,
+  ): Promise<Whep> {
+    const peer = new RTCPeerConnection(options.configuration);
+    const viewer = new Whep(peer, options, media, soundAlone);
     try {
       await viewer.#negotiate();
       return viewer;

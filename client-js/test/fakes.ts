@@ -126,6 +126,7 @@ export class FakePeer {
   localDescription: { sdp: string } | null = null;
   remote: string[] = [];
   restarts = 0;
+  kinds: string[] = [];
   packets = 0;
   closed = false;
   ontrack: ((event: { track: unknown }) => void) | null = null;
@@ -134,7 +135,9 @@ export class FakePeer {
   constructor() {
     FakePeer.made.push(this);
   }
-  addTransceiver(): void {}
+  addTransceiver(kind: string): void {
+    this.kinds.push(kind);
+  }
   async setLocalDescription(): Promise<void> {
     this.localDescription = { sdp: this.restarts ? OFFER.replaceAll("LOCAL", "AGAIN") : OFFER };
   }

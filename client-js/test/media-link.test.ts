@@ -8,6 +8,7 @@ class FakeViewer {
   packets = 0;
   closed = false;
   restarts = 0;
+  soundAlone: VisavisError | undefined;
   /** Packets per poll once it runs. */
   speed = 0;
   restart: () => Promise<void> = async () => undefined;
@@ -120,6 +121,19 @@ describe("media link", () => {
     await vi.advanceTimersByTimeAsync(10);
     expect(run.states).toEqual(["unavailable"]);
     expect(run.errors).toEqual(["no_h264"]);
+    run.ending.abort();
+    await run.done;
+  });
+
+  it("keeps a viewer that has sound alone, and says why there are no pictures", async () => {
+    const viewer = new FakeViewer();
+    viewer.soundAlone = new VisavisError("no_h264", "The offer has no H.264.");
+    const run = link(async () => viewer.flow());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(run.states).toEqual(["unavailable"]);
+    expect(run.errors).toEqual(["no_h264"]);
+    expect(run.attempts()).toBe(1);
+    expect(viewer.closed).toBe(false);
     run.ending.abort();
     await run.done;
   });

@@ -98,12 +98,24 @@ describe("WHEP", () => {
 
   it("turns a refusal into a typed error and closes the connection", async () => {
     const server = new FakeServer({
-      [`POST ${ENDPOINT}`]: () => problem(400, "no_h264"),
+      [`POST ${ENDPOINT}`]: () => problem(400, "bad_sdp"),
     });
     const failure = await open(server).catch((thrown: unknown) => thrown);
     expect(failure).toBeInstanceOf(VisavisError);
-    expect(failure).toMatchObject({ code: "no_h264", status: 400, message: "detail of no_h264" });
+    expect(failure).toMatchObject({ code: "bad_sdp", status: 400, message: "detail of bad_sdp" });
     expect(newestPeer().closed).toBe(true);
+    expect(server.requests(`POST ${ENDPOINT}`)).toHaveLength(1);
+  });
+
+  it("takes the sound alone where pictures cannot be decoded", async () => {
+    let asked = 0;
+    const server = new FakeServer({
+      [`POST ${ENDPOINT}`]: () => (++asked === 1 ? problem(400, "no_h264") : answers({} as never, undefined)),
+    });
+    const viewer = await open(server);
+    expect(viewer.soundAlone).toMatchObject({ code: "no_h264" });
+    expect(newestPeer().kinds).toEqual(["audio"]);
+    expect(newestPeer().closed).toBe(false);
   });
 
   it("reads errors that are no problem documents", async () => {

@@ -266,7 +266,7 @@ class Page {
   }
 
   #showState(session: Session, state: SessionState): void {
-    this.#status(state);
+    this.#status(state, session.lastError);
     this.#recorder.show(session);
     const startAgain: Action = { label: "Start again", run: () => void this.#startAnew() };
     const watch: Action = { label: "Watch the recording", run: () => void this.#watch(session) };
@@ -397,8 +397,9 @@ class Page {
     if (session === this.#session) this.#recorder.show(session);
   }
 
-  #status(state: SessionState): void {
-    const [text, tone] = STATUS[state];
+  #status(state: SessionState, error?: VisavisError): void {
+    const heard = state === "no_media" && error?.code === "no_h264";
+    const [text, tone] = heard ? (["Sound only", "bad"] as const) : STATUS[state];
     byId("status").dataset["tone"] = tone;
     setText(byId("status-text"), text);
   }

@@ -33,7 +33,7 @@ export function explain(error: VisavisError): { title: string; text: string } {
     case "no_h264":
       return {
         title: "This browser cannot play the video",
-        text: "It offers no H.264 decoder. What you let me say is still recorded, and you can watch the recording.",
+        text: "It offers no H.264 decoder, so you hear me without seeing me. What you let me say is recorded, and you can watch the recording.",
       };
     case "unsupported_browser":
       return {

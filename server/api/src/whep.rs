@@ -40,7 +40,8 @@ struct ViewerPath {
 
 /// Watch a session by WHEP.
 ///
-/// The offer must be able to receive H.264 (packetization-mode 1) and Opus.
+/// The offer must be able to receive H.264 (packetization-mode 1) and Opus. One
+/// without a section for video gets the sound alone.
 /// Players that can only be given an address may use `?token=`.
 #[utoipa::path(post, path = "/v1/sessions/{id}/whep", tag = "viewers",
     params(("id" = String, Path, description = "The session."),

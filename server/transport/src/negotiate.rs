@@ -28,7 +28,8 @@ use plan::{OWN, Plan, check_payloads};
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub link: LinkSettings,
-    /// Whether both tracks must find a section in the first offer.
+    /// Whether both tracks must find a section in the first offer; the sound
+    /// alone, if it has none for pictures.
     pub complete: bool,
     /// Whether data channels are taken.
     pub data: bool,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { sessionOf, shot, untilEvent, untilFrames, untilLive } from "../support/browser.js";
+import { AUDIBLE } from "../support/analysis.js";
+import { sessionOf, shot, untilEvent, untilFrames, untilLive, watch, watched } from "../support/browser.js";
 import { startServer } from "../support/server.js";
 import { setStage } from "../support/stage.js";
 
@@ -107,7 +108,7 @@ describe("what can go wrong", () => {
     await page.close();
   });
 
-  test("an offer without H.264 is refused by name, and the page offers the recording", async () => {
+  test("an offer without H.264 is refused by name, and the page plays the sound alone", async () => {
     const page = await stage.browser.open("about:blank");
     await page.addInitScript(() => {
       const original = RTCPeerConnection.prototype.addTransceiver;
@@ -120,7 +121,14 @@ describe("what can go wrong", () => {
     });
     await page.goto(stage.server.url);
     await notice(page, "This browser cannot play the video");
-    assert.equal(await page.innerText("#status-text"), "Recording only");
+    assert.equal(await page.innerText("#status-text"), "Sound only");
+    await watch(page);
+    await page.fill("#text", "Somebody hears me.");
+    await page.press("#text", "Enter");
+    await untilEvent(page, "speak_ended", { interrupted: false });
+    const { levels } = await watched(page);
+    assert.ok(Math.max(...levels.map(([, rms]) => rms)) > AUDIBLE, "it is heard");
+    assert.equal(await page.innerText("#status-text"), "Sound only");
     await page.close();
   });
 

@@ -18,17 +18,36 @@ const PREFERENCES = {
 };
 const PATIENCE_MS = 30_000;
 
-/** Opens `pages/<name>.js`; `stop` ends the browser. */
-export async function openInFirefox(name) {
+/** Keeps the peer connections of a page where a test finds them; runs in the page, before its own. */
+function keepPeers() {
+  window.peers = [];
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...settings) {
+      super(...settings);
+      window.peers.push(this);
+    }
+  };
+}
+
+/** Opens an address; `close` ends the browser. */
+export async function openAddressInFirefox(url) {
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath: EXECUTABLE,
     headless: true,
     extraPrefsFirefox: PREFERENCES,
   });
-  const elsewhere = await site(name);
   const page = await browser.newPage();
-  await page.goto(elsewhere.url);
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.evaluateOnNewDocument(keepPeers);
+  await page.goto(url);
+  return { page, close: () => browser.close() };
+}
+
+/** Opens `pages/<name>.js`; `stop` ends the browser. */
+export async function openInFirefox(name) {
+  const elsewhere = await site(name);
+  const { page, close } = await openAddressInFirefox(elsewhere.url);
   const said = [];
   page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`.slice(0, 400)));
   const driven = {
@@ -38,7 +57,7 @@ export async function openInFirefox(name) {
   return {
     client: new Client(driven, said),
     async stop() {
-      await browser.close();
+      await close();
       elsewhere.stop();
     },
   };

@@ -143,6 +143,8 @@ impl Peer {
     fn plan_lines(&self, far: &Description) -> Result<(Vec<(String, Source)>, bool), OfferError> {
         let mut no_pictures = false;
         let wanted = &self.talks.wanted;
+        // Without a section for pictures, sound alone is what is asked for.
+        let shows = far.sections.iter().any(|s| s.kind == Kind::Video);
         let current = self
             .lines
             .iter()
@@ -180,7 +182,8 @@ impl Peer {
                     let mid = mid.to_owned();
                     lines.push((mid, source));
                 }
-                (Err(OfferError::NotReceiving { .. }), Source::Own(_)) if !wanted.complete => {}
+                (Err(OfferError::NotReceiving { .. }), Source::Own(track))
+                    if !wanted.complete || *track == Track::Video && !shows => {}
                 (Err(OfferError::NoH264 { .. }), Source::Relay(_)) => no_pictures = true,
                 (Err(OfferError::NoH264 { .. }), _) if wanted.link.sound_alone => {
                     no_pictures = true;

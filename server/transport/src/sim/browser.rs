@@ -90,6 +90,14 @@ impl Browser {
         offer.to_sdp_string()
     }
 
+    /// The offer of a player that wants to hear only.
+    pub(crate) fn offer_sound(&mut self) -> String {
+        let mut sdp = self.rtc.sdp_api();
+        self.audio = sdp.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        let changes = sdp.apply().unwrap();
+        self.apply(changes)
+    }
+
     /// The offer of a room's client: spare sections to receive in, and the
     /// channels that it opens.
     pub(crate) fn offer_room(&mut self) -> String {

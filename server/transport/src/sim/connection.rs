@@ -153,6 +153,17 @@ fn a_viewer_that_falls_behind_asks_for_a_key_frame() {
 }
 
 #[test]
+fn a_player_that_asks_for_no_pictures_hears() {
+    let mut world = World::new();
+    let number = world.join_by(Browser::offer_sound);
+    world.run_until(|world| world.pairs[number].browser.is_connected());
+    world.run(ms(2_000));
+    let browser = &world.pairs[number].browser;
+    assert!(browser.sound.len() > 80 && browser.pictures.is_empty());
+    assert_eq!(world.control(number).stats().state, State::Connected);
+}
+
+#[test]
 fn an_interrupt_calls_back_what_has_not_left() {
     let mut world = World::new();
     let viewer = world.join_connected();

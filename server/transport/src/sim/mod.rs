@@ -99,10 +99,14 @@ impl World {
 
     /// A browser comes. Gives its number.
     fn join(&mut self) -> usize {
+        self.join_by(Browser::offer)
+    }
+
+    fn join_by(&mut self, offer: impl FnOnce(&mut Browser) -> String) -> usize {
         let number = self.pairs.len();
         let address = SocketAddr::from(([10, 0, 1, 1], 5_000 + number as u16));
         let mut browser = Browser::new(self.now, address);
-        let offer = browser.offer();
+        let offer = offer(&mut browser);
         let (answer, peer) = self.accept(&offer).unwrap();
         let control = self.seat(peer, None);
         browser.answer(&answer);
