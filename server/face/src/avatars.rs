@@ -2,6 +2,7 @@
 //! and those that users make.
 
 mod prepared;
+mod shelf;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -241,11 +242,11 @@ impl Avatars {
         let mut entries = built_in();
         let mut refused = Vec::new();
         if let Some(folder) = user {
-            restore(folder);
+            shelf::restore(folder);
         }
         for (folder, origin) in [(stock, Origin::Stock), (user, Origin::User)] {
             let Some(folder) = folder else { continue };
-            for path in packages(folder) {
+            for path in shelf::packages(folder) {
                 match Package::read(&path) {
                     Ok(package) if taken(&entries, &package.meta().id) => {
                         let id = package.meta().id.clone();
@@ -316,7 +317,7 @@ impl Avatars {
         // A draft may have taken the id meanwhile.
         if taken(&entries, &id) {
             drop(entries);
-            std::fs::remove_dir_all(&place).map_err(|e| io(&place, &e))?;
+            std::fs::remove_dir_all(&place).map_err(|e| shelf::io(&place, &e))?;
             return Err(Error::Exists(id));
         }
         entries.push(entry);
@@ -365,8 +366,8 @@ impl Avatars {
             };
             return Err(Error::ReadOnly(format!("\"{id}\" {why}")));
         };
-        for path in of_id(folder, id) {
-            delete(&path)?;
+        for path in shelf::of_id(folder, id) {
+            shelf::delete(&path)?;
         }
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|entry| entry.avatar.id != id);
@@ -396,7 +397,7 @@ impl Avatars {
         // A trial takes a while: the avatar may be another one by now, or gone.
         let (folder, package) = self.find_own(id)?;
         let package = package.with_network(network)?;
-        replace(folder, &package)?;
+        shelf::replace(folder, &package)?;
         let entry = Entry::of(package, Origin::User);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for known in entries.iter_mut().filter(|known| known.avatar.id == id) {
@@ -523,80 +524,6 @@ fn listed(entries: &[Entry]) -> impl Iterator<Item = &Arc<Avatar>> {
     avatars.filter(|avatar| avatar.origin != Origin::Draft)
 }
 
-fn io(path: &Path, e: &std::io::Error) -> Error {
-    Error::Package(package::Error::Io(format!("{}: {e}", path.display())))
-}
-
-fn renamed(from: &Path, to: &Path) -> Result<(), Error> {
-    std::fs::rename(from, to).map_err(|e| io(to, &e))
-}
-
-/// Deletes a package.
-fn delete(path: &Path) -> Result<(), Error> {
-    let removed = if path.is_dir() {
-        std::fs::remove_dir_all(path)
-    } else {
-        std::fs::remove_file(path)
-    };
-    removed.map_err(|e| io(path, &e))
-}
-
-/// The packages of this id in a folder.
-fn of_id(folder: &Path, id: &str) -> impl Iterator<Item = PathBuf> {
-    packages(folder)
-        .into_iter()
-        .filter(move |path| Package::read(path).is_ok_and(|package| package.meta().id == id))
-}
-
-/// Puts a package in the place of the one with its id. What cannot be written
-/// leaves the old one; of a crash in between, [`restore`] makes good.
-fn replace(folder: &Path, package: &Package) -> Result<(), Error> {
-    let id = &package.meta().id;
-    let (place, new) = (folder.join(id), folder.join(format!(".{id}.new")));
-    if new.exists() {
-        delete(&new)?;
-    }
-    package.write_folder(&new)?;
-    let Some(old) = of_id(folder, id).next() else {
-        return renamed(&new, &place);
-    };
-    let name = old.file_name().unwrap_or_default().to_string_lossy();
-    let aside = folder.join(format!(".{name}{ASIDE}"));
-    renamed(&old, &aside)?;
-    if let Err(error) = renamed(&new, &place) {
-        renamed(&aside, &old)?;
-        return Err(error);
-    }
-    delete(&aside)
-}
-
-/// How the name of a package ends that is being replaced.
-const ASIDE: &str = ".old";
-
-/// Brings back a package that was put aside for one that never came, and
-/// deletes one whose successor is there.
-fn restore(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for aside in entries.filter_map(Result::ok) {
-        let name = aside.file_name();
-        let name = name.to_str().and_then(|name| name.strip_prefix('.'));
-        let Some(name) = name.and_then(|name| name.strip_suffix(ASIDE)) else {
-            continue;
-        };
-        let (aside, place) = (aside.path(), folder.join(name));
-        let done = if place.exists() {
-            delete(&aside)
-        } else {
-            renamed(&aside, &place)
-        };
-        if let Err(error) = done {
-            tracing::warn!(%error, "an avatar that was put aside cannot be brought back");
-        }
-    }
-}
-
 fn taken(entries: &[Entry], id: &str) -> bool {
     entries.iter().any(|entry| entry.avatar.id == id)
 }
@@ -609,25 +536,6 @@ fn check_background(package: &Package, scene: &Scene) -> Result<(), Error> {
         id: package.meta().id.clone(),
         why: "its package holds no alpha of the person",
     })
-}
-
-/// The packages in a folder, in the order of their names; none if there is no
-/// folder.
-fn packages(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        // One that is being written has a dot in front.
-        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
-        .map(|entry| entry.path())
-        .filter(|path| {
-            path.join("avatar.toml").is_file() || path.extension().is_some_and(|e| e == "avatar")
-        })
-        .collect();
-    found.sort();
-    found
 }
 
 /// That a picture has the size that a renderer draws.
