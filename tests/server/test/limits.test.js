@@ -61,7 +61,7 @@ test("sessions that cannot be made are refused by field", async () => {
   }
   const typed = await post("/v1/sessions", "{}", "text/html");
   await checkProblem(typed, 415, "unsupported_media_type", "HTML");
-  await checkProblem(await post("/v1/sessions", " ".repeat(5 << 20)), 413, "payload_too_large", "5 MiB");
+  await checkProblem(await post("/v1/sessions", " ".repeat(17 << 20)), 413, "payload_too_large", "17 MiB");
   assert.equal((await server.json("GET", "/v1/sessions")).sessions.length, 0, "none is left behind");
 });
 
