@@ -1,7 +1,10 @@
 //! The Visavis server and its command line.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "the allocator's settings are the C library's")]
+mod allocator;
 mod avatar;
 mod config;
 mod doctor;
@@ -102,6 +105,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    allocator::return_large_blocks();
     let result = match Cli::parse().command {
         Command::Serve { config, check } => config.read().and_then(|c| serve::run(&c, check)),
         Command::Say { config, say } => config.read().and_then(|c| say::run(&c, &say)),
