@@ -38,8 +38,8 @@ pub struct Config {
     /// thinks for longer opens a new turn.
     pub body_pause: Duration,
     /// How long a vendor session stays when all its clients have gone. Default
-    /// 4 s: enough to come back over another network; a client that vanished
-    /// without a word is noticed after another 10 s at most.
+    /// 3 s: enough to come back over another network; a client that vanished
+    /// without a word is noticed after another 12 s at most.
     pub vendor_grace: Duration,
     /// File that keeps contexts (what vendor sessions open with). Default
     /// `None`: they end with the process.
@@ -62,7 +62,7 @@ impl Default for Config {
             assets: PathBuf::from("client-js/dist"),
             ice_servers: Vec::new(),
             body_pause: Duration::from_mins(1),
-            vendor_grace: Duration::from_secs(4),
+            vendor_grace: Duration::from_secs(3),
             contexts: None,
             consent: None,
             rooms: rooms::Settings::default(),

@@ -139,7 +139,7 @@ layers! {
         /// Voice of sessions that name none [default: joe]
         #[arg(long, env = "VISAVIS_VOICE")]
         voice: String,
-        /// Seconds that a session of a vendor's API stays when its clients have gone [default: 4]
+        /// Seconds that a session of a vendor's API stays when its clients have gone [default: 3]
         #[arg(long, env = "VISAVIS_VENDOR_GRACE_S")]
         vendor_grace_s: u64,
         /// File that keeps contexts, what sessions open with [default: ./contexts.json]
