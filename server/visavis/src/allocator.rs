@@ -4,7 +4,7 @@
 
 /// Blocks from this size on go back to the system when they are freed, in bytes.
 ///
-/// A picture of 256 × 256 pixels and a second of sound are larger.
+/// A picture in I420 from 320 × 320 pixels on and a second of sound are larger.
 const RETURNED_FROM: libc::c_int = 128 * 1_024;
 
 /// Returns large blocks to the system as soon as they are freed.
